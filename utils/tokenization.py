@@ -105,11 +105,13 @@ class BytePairTokenizer:
                 )
             self._made[left, right] = new
             self._tokens.append(self._tokens[left] + self._tokens[right])
-        for token in sorted(self._special.keys() & set(self._written_tokens()[self._first_byte :])):
-            raise ValueError(
-                f"The special token {token!r} is also an ordinary token of this vocabulary, so that its text could mean"
-                f" either. Choose a text that ordinary words cannot form, such as {f'<|{token}|>'!r}."
-            )
+        ordinary = set(self._written_tokens()[self._first_byte :]) if special else set()
+        for token in special:
+            if token in ordinary:
+                raise ValueError(
+                    f"The special token {token!r} is also an ordinary token of this vocabulary, so its text could mean"
+                    f" either. Choose a text that ordinary words cannot form, such as {f'<|{token}|>'!r}."
+                )
         # At one place the longest special token counts, so longer ones are tried first.
         longest_first = sorted(self._special, key=len, reverse=True)
         self._special_pattern = regex.compile("(" + "|".join(map(regex.escape, longest_first)) + ")")

@@ -37,7 +37,7 @@ ASSIGNED_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
 def train_by_recounting(texts, vocabulary_size):
     """BPE as in the paper, in plain Python: count all pairs anew for each merge. For lesson 3, and slow."""
     pre_token_counts = Counter(pre_token for text in texts for pre_token in pre_tokenize(text))
-    id_of_byte = {byte: index for index, byte in enumerate(tokenization._BYTES_IN_ORDER)}
+    id_of_byte = {byte: index for index, byte in enumerate(tokenization.BYTES_IN_ORDER)}
     words = {pre_token: [id_of_byte[byte] for byte in pre_token.encode()] for pre_token in pre_token_counts}
     merges = []
     while 256 + len(merges) < vocabulary_size:
@@ -384,7 +384,7 @@ def test_default_device_does_not_matter():
 def test_vocabulary_of_bytes_only():
     tokenizer = BytePairTokenizer.train("abc", 256)
     assert tokenizer.merges == []
-    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization._BYTES_IN_ORDER)
+    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.BYTES_IN_ORDER)
 
 
 def test_a_huge_vocabulary_size_costs_nothing():

@@ -1,0 +1,116 @@
+"""One plotting style for the whole course, and figures that carry an alternative text.
+
+The colors are those of Okabe and Ito, which people with every kind of color vision can tell apart; heat maps use matplotlib's
+`viridis` (one direction) and `PuOr` (two directions, zero in the middle) for the same reason.
+"""
+
+import io
+
+import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.ft2font import FT2Font
+
+COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
+BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, BLACK, YELLOW = COLORS
+
+STYLE = {
+    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 10,
+    "axes.grid": False,
+    "figure.dpi": 100,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",  # comes with matplotlib: the same letters on every machine
+    "font.size": 10,
+    "image.cmap": "viridis",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "savefig.facecolor": "white",
+}
+plt.rcParams.update(STYLE)
+
+
+def figure(rows: int = 1, columns: int = 1, width: float = 8.0, height: float = 3.2, **options):
+    """A figure in the course's style and its axes, as `plt.subplots` returns them. Width and height are in inches."""
+    return plt.subplots(rows, columns, figsize=(width, height), **options)
+
+
+def show(drawn, alt: str) -> None:
+    """Displays a figure as a PNG with an alternative text in the output's metadata, and closes it.
+
+    Raises:
+        ValueError: the alternative text is missing; a reader who cannot see the figure needs it.
+    """
+    if not alt or not alt.strip():
+        raise ValueError("This figure has no alternative text. Say in one sentence what it shows: plots.show(figure, alt='...').")
+    buffer = io.BytesIO()
+    drawn.savefig(buffer, format="png")
+    plt.close(drawn)
+    from IPython.display import display
+
+    display({"image/png": buffer.getvalue(), "text/plain": alt}, metadata={"image/png": {"alt": alt}}, raw=True)
+
+
+def heatmap(axes, matrix, row_labels=None, column_labels=None, colormap: str = "viridis", limits=(None, None), numbers: bool = False):
+    """Draws a matrix (rows, columns) on `axes`, with labels at its sides and, if asked, its numbers in the cells."""
+    image = axes.imshow(matrix, cmap=colormap, vmin=limits[0], vmax=limits[1], aspect="equal")
+    for axis, labels in ((axes.yaxis, row_labels), (axes.xaxis, column_labels)):
+        if labels is not None:
+            axis.set_ticks(range(len(labels)), labels=[readable(label) for label in labels], fontsize=9)
+    if column_labels is not None:
+        longest = max((len(str(label)) for label in column_labels), default=0)
+        axes.tick_params(axis="x", rotation=60 if longest > 3 else 0)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    if numbers:
+        for row, values in enumerate(matrix):
+            for column, value in enumerate(values):
+                axes.text(column, row, f"{float(value):.2f}", ha="center", va="center", fontsize=9, color=_text_color(image, value))
+    return image
+
+
+def tokens(axes, pieces: list[str], per_row: int = 70) -> None:
+    """Draws the pieces of a text as boxes in alternating colors, in lines of at most `per_row` characters.
+
+    A space is drawn as a middle dot, a line break as an arrow.
+    """
+    column, line = 0.0, 0
+    for index, piece in enumerate(pieces):
+        text = readable(piece)
+        width = len(text) + 0.8
+        if column and column + width > per_row:
+            column, line = 0.0, line + 1
+        axes.text(
+            column + width / 2, -1.5 * line, text, ha="center", va="center", fontsize=10, family="DejaVu Sans Mono",
+            bbox={"boxstyle": "square,pad=0", "facecolor": "none", "edgecolor": "none"},
+        )  # fmt: skip
+        color = (SKY, ORANGE, "#BBBBBB")[index % 3]
+        axes.add_patch(plt.Rectangle((column, -1.5 * line - 0.55), width - 0.12, 1.1, facecolor=color, alpha=0.45, edgecolor="none"))
+        column += width
+    axes.set_xlim(-0.2, per_row)
+    axes.set_ylim(-1.5 * line - 0.8, 0.8)
+    axes.axis("off")
+
+
+def readable(text) -> str:
+    """`text` with white space made visible and with characters that the figures' font lacks written as U+ and their number."""
+    visible = str(text).replace(" ", "·").replace("\n", "↵").replace("\t", "→")
+    return "".join(c if ord(c) in _drawable() else f"[U+{ord(c):X}]" for c in visible)
+
+
+def _drawable() -> frozenset[int]:
+    """The code points that the figures' fonts have."""
+    if not hasattr(_drawable, "cache"):
+        fonts = [matplotlib.font_manager.findfont(name) for name in ("DejaVu Sans", "DejaVu Sans Mono")]
+        _drawable.cache = frozenset.intersection(*(frozenset(FT2Font(path).get_charmap()) for path in fonts))
+    return _drawable.cache
+
+
+def _text_color(image, value) -> str:
+    """Black or white, whichever can be read on the color that `image` gives to `value`."""
+    red, green, blue, _ = image.cmap(image.norm(float(value)))
+    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"

@@ -1,0 +1,47 @@
+"""Widgets to play with that also leave a static figure, for readers who see the notebook and cannot run it.
+
+Where a notebook is executed without a person (`python -m utils run` and `test`), only the figure for the starting values is
+drawn. Live, the same figure stands under the controls and follows them.
+"""
+
+import os
+from collections.abc import Callable
+
+from utils import plots
+
+
+def explore(draw: Callable, alt: str, **controls) -> None:
+    """Shows `draw(**values)` under its controls.
+
+    Args:
+        draw: takes the controls' values by name and returns a matplotlib figure.
+        alt: the alternative text of the figure.
+        controls: name -> an ipywidgets control; its value is the one to start with.
+
+    A value that `draw` cannot use gives its error as one line under the controls, and the next value works again.
+    """
+    if is_headless():
+        plots.show(draw(**{name: control.value for name, control in controls.items()}), alt=alt)
+        return
+    import ipywidgets
+    from IPython.display import display
+
+    output = ipywidgets.Output()
+
+    def redraw(_change=None) -> None:
+        output.clear_output(wait=True)
+        with output:
+            try:
+                plots.show(draw(**{name: control.value for name, control in controls.items()}), alt=alt)
+            except (ValueError, TypeError) as error:
+                print(f"This does not work: {error}")
+
+    for control in controls.values():
+        control.observe(redraw, names="value")
+    redraw()
+    display(ipywidgets.VBox([*controls.values(), output]))
+
+
+def is_headless() -> bool:
+    """Is this notebook executed without a person in front of it?"""
+    return os.environ.get("COURSE_HEADLESS") == "1"

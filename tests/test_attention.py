@@ -89,9 +89,9 @@ def assert_same_module(kind=MultiHeadAttention, need_weights=False, bias=True):
         expected.backward(direction)
         for a, b in zip(mine, theirs, strict=True):
             torch.testing.assert_close(a.grad, b.grad)
-        projections = (module.query, module.key, module.value)
+        projections = (module.query_projection, module.key_projection, module.value_projection)
         torch.testing.assert_close(torch.cat([p.weight.grad for p in projections]), reference.in_proj_weight.grad)
-        torch.testing.assert_close(module.output.weight.grad, reference.out_proj.weight.grad)
+        torch.testing.assert_close(module.output_projection.weight.grad, reference.out_proj.weight.grad)
         if bias:
             # The key's bias adds the same to all scores of a row: its gradient is zero but for rounding.
             mine = torch.cat([p.bias.grad for p in projections])

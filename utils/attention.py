@@ -203,10 +203,10 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"dropout is the share of weights that is dropped, from 0 to below 1, not {dropout}.")
         self.width, self.heads, self.dropout = width, heads, dropout
         # Four matrices and not one fused: as fast on a CPU, and each has a name.
-        self.query = nn.Linear(width, width, bias=bias)
-        self.key = nn.Linear(width, width, bias=bias)
-        self.value = nn.Linear(width, width, bias=bias)
-        self.output = nn.Linear(width, width, bias=bias)
+        self.query_projection = nn.Linear(width, width, bias=bias)
+        self.key_projection = nn.Linear(width, width, bias=bias)
+        self.value_projection = nn.Linear(width, width, bias=bias)
+        self.output_projection = nn.Linear(width, width, bias=bias)
 
     def forward(
         self,
@@ -230,7 +230,7 @@ class MultiHeadAttention(nn.Module):
         """
         self._check_inputs(x, context, causal)
         past = 0 if cache is None else cache.length
-        query = self._split(self.query(x))  # (B, T, C) -> (B, H, T, D)
+        query = self._split(self.query_projection(x))  # (B, T, C) -> (B, H, T, D)
         key, value = self._keys_and_values(x, context, cache)  # (B, H, S, D) each
         shape = (*query.shape[:-1], key.shape[-2])  # (B, H, T, S)
         if mask is not None:
@@ -244,7 +244,7 @@ class MultiHeadAttention(nn.Module):
                 mixed = F.dropout(weights, self.dropout) @ value
         else:
             mixed = fused_attention(query, key, value, mask, causal, self.dropout if self.training else 0.0)
-        output = self.output(mixed.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H, D) -> (B, T, C)
+        output = self.output_projection(mixed.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H, D) -> (B, T, C)
         return (output, weights) if need_weights else output
 
     def _split(self, x: Tensor) -> Tensor:
@@ -264,7 +264,7 @@ class MultiHeadAttention(nn.Module):
                 )
             return cache.keys, cache.values
         source = x if context is None else context
-        key, value = self._split(self.key(source)), self._split(self.value(source))
+        key, value = self._split(self.key_projection(source)), self._split(self.value_projection(source))
         return (key, value) if cache is None else cache.append(key, value)
 
     def _check_inputs(self, x: Tensor, context: Tensor | None, causal: bool) -> None:
@@ -310,16 +310,16 @@ class MultiHeadAttention(nn.Module):
                 "kdim, vdim, add_bias_kv and add_zero_attn of torch.nn.MultiheadAttention have no counterpart here. "
                 "Make it without them."
             )
-        if (module.in_proj_bias is None) != (self.query.bias is None):
+        if (module.in_proj_bias is None) != (self.query_projection.bias is None):
             raise ValueError("One of the two has biases and the other has not. Make both with the same bias=.")
-        projections = (self.query, self.key, self.value)
+        projections = (self.query_projection, self.key_projection, self.value_projection)
         for mine, weight in zip(projections, module.in_proj_weight.chunk(3), strict=True):
             mine.weight.copy_(weight)
-        self.output.weight.copy_(module.out_proj.weight)
-        if self.query.bias is not None:
+        self.output_projection.weight.copy_(module.out_proj.weight)
+        if self.query_projection.bias is not None:
             for mine, bias in zip(projections, module.in_proj_bias.chunk(3), strict=True):
                 mine.bias.copy_(bias)
-            self.output.bias.copy_(module.out_proj.bias)
+            self.output_projection.bias.copy_(module.out_proj.bias)
         return self
 
     def extra_repr(self) -> str:

@@ -12,6 +12,7 @@ Importing this module is cheap: heavy libraries are imported inside the function
 
 import dataclasses
 import functools
+import http.client
 import importlib.metadata
 import math
 import os
@@ -27,6 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SCORECARD_MIME = "application/vnd.course.scorecard+json"
 HUB_ADDRESS = "https://huggingface.co"
+MOST_THREADS = 1024  # far above any machine's cores; PyTorch would try to start millions
 
 
 class ScorecardError(AssertionError):
@@ -121,8 +123,8 @@ def set_threads() -> int:
 
     wanted = os.environ.get("COURSE_THREADS", "").strip()
     if wanted:
-        if not wanted.isdigit() or int(wanted) < 1:
-            raise ValueError(f"COURSE_THREADS is {wanted!r}. Set it to a whole number from 1 up, or unset it.")
+        if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
+            raise ValueError(f"COURSE_THREADS is {wanted!r}. Set it to a whole number from 1 to {MOST_THREADS}, or unset it.")
         torch.set_num_threads(int(wanted))
     return torch.get_num_threads()
 
@@ -190,13 +192,13 @@ def hub_reachable(timeout: float = 4.0) -> bool:
 
 def _hub_answers(timeout: float) -> bool:
     address = os.environ.get("HF_ENDPOINT") or HUB_ADDRESS
-    request = urllib.request.Request(address, method="HEAD")
     try:
+        request = urllib.request.Request(address, method="HEAD")  # in here: it refuses what is no address
         with urllib.request.urlopen(request, timeout=timeout):
             return True
     except urllib.error.HTTPError as error:
         return error.code < 500  # it answered, if only to say no; above that it is broken
-    except (OSError, ValueError):  # no network, no such host, or an HF_ENDPOINT that is no address
+    except (OSError, ValueError, http.client.HTTPException):  # no network, no such host, no address, no HTTP
         return False
 
 
@@ -209,7 +211,9 @@ def start(lesson: int, seed: int = 0) -> Run:
     """Prepares a lesson: device, threads, seed, Hub; prints the run card; returns what was found.
 
     Raises:
-        ValueError: there is no such lesson, or one of the three variables has a value that it cannot have.
+        UnknownLesson: there is no such lesson.
+        ValueError: one of the three variables has a value that it cannot have.
+        RuntimeError: COURSE_DEVICE names a device that this machine does not have.
     """
     from utils import lessons
 
@@ -301,7 +305,9 @@ class Scorecard:
     def at_least(self, claim: str, measured, bound: float, digits: int = 3) -> None:
         """The measured value must reach the bound."""
         value = float(measured)
-        self._add(claim, round_to(value, digits), f">= {bound:g}", value >= bound)
+        rounded = round_to(value, digits)
+        shown = rounded if (rounded >= bound) == (value >= bound) else value  # rounding must not change the verdict
+        self._add(claim, shown, f">= {bound:g}", value >= bound)
 
     def at_most(self, claim: str, measured, bound: float, digits: int = 3) -> None:
         """The measured value must not exceed the bound.
@@ -310,7 +316,8 @@ class Scorecard:
         below a tenth of a bound under 0.001 is written as that tenth.
         """
         value = float(measured)
-        shown = bound / 10 if bound < 1e-3 and value <= bound / 10 else round_to(value, digits)
+        rounded = round_to(max(value, bound / 10) if bound < 1e-3 else value, digits)
+        shown = rounded if (rounded <= bound) == (value <= bound) else value
         self._add(claim, shown, f"<= {bound:g}", value <= bound)
 
     def equal(self, claim: str, measured, bound) -> None:
@@ -333,6 +340,10 @@ class Scorecard:
             raise ScorecardError(f"Lesson {self.lesson}: {len(missed)} of {len(self.rows)} claims do not hold here.\n" + "\n".join(lines))
 
     def _add(self, claim: str, measured, bound: str, holds) -> None:
+        if hasattr(measured, "item"):  # a number of NumPy or PyTorch
+            measured = measured.item()
+        if isinstance(measured, float) and not math.isfinite(measured):
+            measured = str(measured)  # JSON has no NaN and no infinity
         self.rows.append({"claim": claim, "measured": measured, "bound": bound, "holds": bool(holds)})
 
     def _as_text(self) -> str:

@@ -1,0 +1,24 @@
+"""The shared helpers of the course. One module, one idea; a module imports only from those above it in this list.
+
+    The commands (standard library only, so that they run before anything is installed)
+        environment    .venv or the interpreter at hand, what is missing in it, installation with progress
+        lessons        the table of the twenty-five lessons, and the repository's address in its one place
+        notebooks      executing a notebook, the form it is saved in, a student's copy
+        doctor         what this machine can run
+        launcher       `python -m utils ...`: the command line over the four above
+        bench          the speed table: the course's implementations beside the reference ones
+
+    What the notebooks stand on
+        runtime        device, dtype, threads, seed, Hub, the run card, gates, the scorecard
+        catalog        what a lesson loads: the same call with and without the Hub
+
+    What the notebooks build
+        tokenization   byte-level BPE in PyTorch tensors
+        layers         the parts that several models share
+        attention      scaled dot-product and multi-head attention, masks, the key-value cache
+
+    What the notebooks show
+        plots          one plotting style, figures with alternative text
+        widgets        things to play with, each with a static figure beside it
+        exercises      checks that name the likely mistake
+"""

@@ -1,0 +1,147 @@
+"""What this machine can run, lesson by lesson. Standard library only: it speaks before anything is installed."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from utils import environment, lessons
+from utils.environment import ROOT, say
+
+# Asked of the environment's Python, which can import torch. Its last line is the answer.
+ASK_ENVIRONMENT = """
+import json
+from utils import environment, runtime
+print(json.dumps({"device": runtime.detect_device(), "hub": runtime.hub_reachable()}))
+"""
+
+
+def examine() -> None:
+    """Prints the report."""
+    python = environment.find()
+    known = ask(python) if python else {}
+    total, free = memory_gb()
+    for name, value in [
+        ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, "
+                   f"{os.cpu_count()} cores"),
+        ("Memory", f"{total:.1f} GB, {free:.1f} GB of it free" if total else "could not be measured"),
+        ("Disk", f"{shutil.disk_usage(ROOT).free / 1e9:.1f} GB free where the course lies"),
+        ("Packages", packages(python)),
+        ("Device", known.get("device") or device_without_torch()),
+        ("Hub", hub(known.get("hub"))),
+    ]:
+        say(f"{name:<10} {value}")
+    say("")
+    say(f"{'Lesson':<52} {'Memory':>8}  {'A GPU adds':<24} {'The Hub adds':<30} Verdict")
+    for lesson in lessons.LESSONS:
+        say(row(lesson, total, free))
+    say("")
+    say(f"Memory is the last run's peak on a CPU; a lesson not run yet keeps within {lessons.MEMORY_GB:.0f} GB.")
+
+
+def ask(python: Path) -> dict:
+    """Device and Hub as the lessons will find them; {} where the environment cannot say."""
+    try:
+        answer = subprocess.run([python, "-c", ASK_ENVIRONMENT], cwd=ROOT, env=environment.child_environment(),
+                                capture_output=True, encoding="utf-8", errors="replace", timeout=120)
+        return json.loads(answer.stdout.splitlines()[-1])
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError):
+        return {}
+
+
+def packages(python: Path | None) -> str:
+    if python:
+        return "complete, in " + ("this Python" if python == Path(sys.executable) else environment.VENV.name)
+    if environment.VENV.is_dir():
+        return f"{environment.VENV.name} is not complete; `python -m utils lab` finishes it"
+    absent = [re.split(r"[<>=!]", line)[0] for line in environment.missing()]
+    return f"missing: {', '.join(absent)}. `python -m utils lab` installs them into {environment.VENV.name}"
+
+
+def device_without_torch() -> str:
+    if environment.has_nvidia():
+        return "an NVIDIA driver is here; PyTorch will say more once it is installed"
+    return "cpu, as far as can be seen without PyTorch"
+
+
+def hub(reachable: bool | None) -> str:
+    if (switch := os.environ.get("COURSE_HUB")) in ("on", "off"):
+        return f"switched {switch} by COURSE_HUB={switch}"
+    if reachable is None:
+        reachable = environment.answers(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    return "reachable" if reachable else "not reachable: the lessons use what comes with the course"
+
+
+def row(lesson: lessons.Lesson, total: float, free: float) -> str:
+    need = lessons.measured(ROOT, lesson).get("peak_mb", 0) / 1000
+    memory = f"{need:.1f} GB" if need else "-"
+    title = f"{lesson.number:>2} {lesson.title}"
+    gains = f"{lesson.gpu or '-':<24} {lesson.hub or '-':<30}"
+    return f"{title:<52} {memory:>8}  {gains} {verdict(lesson, need or lessons.MEMORY_GB, total, free)}"
+
+
+def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> str:
+    """Whether a lesson runs here, and what it takes if not."""
+    if lesson not in lessons.written():
+        return "not written yet"
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        return "needs Colab: PyTorch has no build for Intel Macs"
+    if total and total < need:
+        return f"needs {need:.1f} GB of memory; use Colab"
+    if total and free < need:
+        return f"runs here once other programs leave {need:.1f} GB free"
+    return "runs here" + (f"; brings its own {lesson.tools}" if lesson.tools else "")
+
+
+# --- memory, without psutil ---------------------------------------------------------------------------------------
+
+
+def memory_gb() -> tuple[float, float]:
+    """Total and free memory in GB; (0, 0) where the system does not say."""
+    try:
+        if sys.platform == "linux":
+            return linux_memory()
+        if sys.platform == "darwin":
+            return mac_memory()
+        if os.name == "nt":
+            return windows_memory()
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError):
+        pass
+    return 0.0, 0.0
+
+
+def linux_memory() -> tuple[float, float]:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
+    return kilobytes["MemTotal"] * 1024 / 1e9, kilobytes["MemAvailable"] * 1024 / 1e9
+
+
+def mac_memory() -> tuple[float, float]:
+    total = int(subprocess.check_output(["sysctl", "-n", "hw.memsize"], timeout=5))
+    text = subprocess.check_output(["vm_stat"], encoding="utf-8", timeout=5)
+    page = int(re.search(r"page size of (\d+)", text)[1])
+    pages = {name: int(count) for name, count in re.findall(r"Pages ([a-z ]+): +(\d+)", text)}
+    return total / 1e9, (pages["free"] + pages["inactive"]) * page / 1e9
+
+
+class MemoryStatus(ctypes.Structure):
+    """Windows' MEMORYSTATUSEX."""
+
+    _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+        (name, ctypes.c_ulonglong)
+        for name in ("total", "free", "total_page", "free_page", "total_virtual", "free_virtual", "free_extended")
+    ]
+
+
+def windows_memory() -> tuple[float, float]:
+    status = MemoryStatus(length=ctypes.sizeof(MemoryStatus))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        raise OSError("GlobalMemoryStatusEx")
+    return status.total / 1e9, status.free / 1e9

@@ -1,0 +1,409 @@
+"""The environment that the commands run in: the interpreter at hand where it has everything, else .venv.
+
+Standard library only: this runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import os
+import platform
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = "course-ready.txt"  # in .venv: written when an installation is complete, with the hash of what was asked for
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+# Sums of the wheels' sizes and of what lies on disk after them, torch 2.13, measured on Linux.
+SMALL_GB = (0.6, 2.5)  # PyTorch for the CPU: Linux from CPU_INDEX; macOS and Windows from PyPI
+CUDA_GB = (3.1, 8.0)  # what pip finds on Linux: PyTorch with the CUDA libraries
+
+# `run` and `test` set these, so that every machine computes the same outputs.
+REPRODUCIBLE = {
+    "COURSE_DEVICE": "cpu", "COURSE_HUB": "off", "COURSE_THREADS": "1", "COURSE_HEADLESS": "1",
+    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONHASHSEED": "0",
+}
+
+
+class CommandError(Exception):
+    """A sentence for the user: what happened, why, what to do next. The launcher prints it and exits with `code`."""
+
+    code = 1
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes the whole file or leaves the old one: a reader never meets half of it."""
+    part = path.with_name(path.name + ".part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """The environment variables of a child process: UTF-8 everywhere, and `extra`."""
+    return {**os.environ, "PYTHONUTF8": "1", **extra}
+
+
+# --- what is there ------------------------------------------------------------------------------------------------
+
+
+def requirements(part: str | None = None) -> list[str]:
+    """The lines of requirements.txt, of one part ("lessons", "commands") or of both."""
+    lines, section = [], None
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if heading := re.match(r"# \[(\w+)\]", line):
+            section = heading[1]
+        requirement = line.partition("#")[0].strip()
+        if requirement and part in (None, section):
+            lines.append(requirement)
+    return lines
+
+
+def missing(part: str | None = None) -> list[str]:
+    """The requirements that the running interpreter does not satisfy."""
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        try:
+            from pip._vendor.packaging.requirements import Requirement
+        except ImportError:
+            return requirements(part)
+    return [line for line in requirements(part) if not satisfied(Requirement(line))]
+
+
+def satisfied(requirement) -> bool:
+    """Whether the installed version of a `packaging` Requirement is in its range."""
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def fingerprint() -> str:
+    """The hash of what an installation is made from."""
+    files = (ROOT / "requirements.txt", ROOT / "constraints.txt")
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def venv_python() -> Path:
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def running_in_venv() -> bool:
+    return Path(sys.prefix).resolve() == VENV.resolve()
+
+
+def stamped() -> bool:
+    """Whether .venv was installed to the end, from the requirements as they are now."""
+    try:
+        return (VENV / STAMP).read_text(encoding="utf-8") == fingerprint()
+    except FileNotFoundError:
+        return False
+
+
+def works(python: Path) -> bool:
+    """Whether this interpreter starts and is new enough."""
+    try:
+        check = subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"],
+                               capture_output=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return check.returncode == 0
+
+
+def find() -> Path | None:
+    """The Python that has all that the requirements ask for, without installing: this one, .venv's, or None."""
+    if (stamped() or not running_in_venv()) and not missing():
+        return Path(sys.executable)
+    if not running_in_venv() and stamped() and works(venv_python()):
+        return venv_python()
+    return None
+
+
+# --- making it ----------------------------------------------------------------------------------------------------
+
+
+def prepare() -> Path:
+    """Makes sure of an environment with all that the requirements ask for; returns its Python.
+
+    Raises CommandError where that cannot be done.
+    """
+    if python := find():
+        return python
+    refuse_intel_mac()
+    index = cpu_index()
+    download, disk = SMALL_GB if index or sys.platform != "linux" else CUDA_GB
+    if VENV.is_dir() and works(venv_python()):
+        say(f"Completing the environment in {VENV.name}: at most {download} GB to download.")
+    else:
+        if VENV.exists() or VENV.is_symlink():
+            say(f"{VENV.name} is broken (its Python does not start, or is older than 3.11): making it anew.")
+            remove_venv()
+        refuse_full_disk(disk)
+        say(f"Making the environment in {VENV.name}, once: about {download} GB to download, {disk} GB on disk.")
+        make_venv()
+    install(venv_python(), index)
+    return venv_python()
+
+
+def refuse_intel_mac() -> None:
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise CommandError("PyTorch has no build for Intel Macs any more, so the lessons cannot run here. Open them "
+                           "on Google Colab (links in README.md); on Apple silicon, install the arm64 Python.")
+
+
+def refuse_full_disk(gigabytes: float) -> None:
+    free = shutil.disk_usage(ROOT).free / 1e9
+    if free < gigabytes:
+        raise CommandError(f"the disk has {free:.1f} GB free and the environment needs {gigabytes} GB. Make room, "
+                           "or move the course to another disk.")
+
+
+def remove_venv() -> None:
+    if VENV.is_dir() and not VENV.is_symlink():
+        shutil.rmtree(VENV)
+    else:
+        VENV.unlink()
+
+
+def make_venv() -> None:
+    """A new, empty .venv with pip."""
+    try:
+        VENV.mkdir()
+    except PermissionError:
+        raise CommandError(f"the folder {ROOT} cannot be written, so no environment can be made in it. Copy the "
+                           "course to a folder of your own.") from None
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, encoding="utf-8",
+                          errors="replace", env=child_environment())
+    if made.returncode == 0:
+        return
+    remove_venv()
+    output = made.stdout + made.stderr
+    if "ensurepip" in output:
+        name = f"python3.{sys.version_info.minor}-venv"
+        raise CommandError("this Python came without its `venv` part, so no environment can be made. Install it "
+                           f"(Debian, Ubuntu: sudo apt install {name}), or use the Python from python.org.")
+    raise CommandError(explain(output.splitlines()))
+
+
+def cpu_index() -> str | None:
+    """PyTorch's CPU index where it is of use: Linux without an NVIDIA GPU, and the index answers."""
+    if sys.platform != "linux" or has_nvidia():
+        return None
+    return CPU_INDEX if answers(f"{CPU_INDEX}/torch/") else None
+
+
+def has_nvidia() -> bool:
+    """Whether an NVIDIA driver is there; does not need PyTorch."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia/version").exists()
+
+
+def answers(address: str, seconds: float = 5.0) -> bool:
+    """Whether a web address answers within so many seconds, name look-up included (hence the thread)."""
+    heard = threading.Event()
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=seconds).close()
+        except (OSError, ValueError):
+            return
+        heard.set()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(seconds)
+    return heard.is_set()
+
+
+def install(python: Path, index: str | None) -> None:
+    """Installs the requirements with the versions of constraints.txt, then writes the stamp.
+
+    Where this Python or platform lacks one of those versions, the ranges alone decide.
+    """
+    repair()
+    extra = ["--extra-index-url", index] if index else []
+    constraints = ["-c", str(ROOT / "constraints.txt")]
+    status, output = run_pip([*pip_install(python), *extra, *constraints])
+    if status and unsatisfiable(output):
+        say("A version in constraints.txt does not exist for this Python or platform: "
+            "taking the newest that requirements.txt allows.")
+        status, output = run_pip([*pip_install(python), *extra])
+    if status:
+        raise CommandError(explain(output))
+    write_atomically(VENV / STAMP, fingerprint().encode())
+    importlib.invalidate_caches()
+
+
+def pip_install(python: Path) -> list[str]:
+    """pip's call. Without compiling: the first import of a module does that, for the modules that are used."""
+    return [str(python), "-m", "pip", "install", "--progress-bar", "off", "--no-input", "--no-compile",
+            "--disable-pip-version-check", "--retries", "3", "-r", str(ROOT / "requirements.txt")]
+
+
+def repair() -> None:
+    """After an interruption a package may be half there and yet look installed: makes pip install it again.
+
+    A package that lacks a file of its own list, or has it in another size, loses its metadata.
+    """
+    for metadata in site_packages().glob("*.dist-info"):
+        if not whole(metadata):
+            shutil.rmtree(metadata)
+    if not (site_packages() / "pip" / "__main__.py").is_file():
+        subprocess.run([venv_python(), "-m", "ensurepip"], capture_output=True)
+
+
+def whole(metadata: Path) -> bool:
+    """Whether all files in a package's RECORD are there, each in its size."""
+    files = importlib.metadata.PathDistribution(metadata).files
+    if not files:
+        return False
+    for file in files:
+        path = file.locate()
+        if file.suffix != ".pyc" and (not path.is_file() or file.size not in (None, path.stat().st_size)):
+            return False
+    return True
+
+
+# --- pip, with progress -------------------------------------------------------------------------------------------
+
+WHEEL = re.compile(r"\s*(?:Downloading|Using cached|Processing) (?:\S*/)?"
+                   r"([A-Za-z0-9_.]+)-(\d[^-\s]*?)(?:-[^\s#]*\.whl|\.tar\.gz)(?:#\S+)?(?: \(([^)]+)\))?$")
+
+
+def run_pip(command: list[str]) -> tuple[int, list[str]]:
+    """Runs pip, shows one line a package, keeps pip's own lines in a log; returns the exit status and those lines."""
+    progress, output = Progress(), []
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                               encoding="utf-8", errors="replace", env=child_environment(), cwd=ROOT)
+    try:
+        with open(VENV / "install.log", "a", encoding="utf-8") as log:
+            for line in lines_and_pauses(process.stdout):
+                if line is None:
+                    progress.pause()
+                    continue
+                log.write(line)
+                log.flush()
+                output.append(line.rstrip())
+                progress.line(line.rstrip())
+        status = process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if status == 0:
+        progress.say("installed")
+    return status, output
+
+
+def lines_and_pauses(stream, seconds: float = 10.0):
+    """The lines of a stream as they come, and None whenever none came for so many seconds."""
+    lines: queue.Queue = queue.Queue()
+
+    def read() -> None:
+        for line in stream:
+            lines.put(line)
+        lines.put("")
+
+    threading.Thread(target=read, daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=seconds)
+        except queue.Empty:
+            yield None
+            continue
+        if line == "":
+            return
+        yield line
+
+
+class Progress:
+    """Turns pip's lines into one short line a package, with the time since the start."""
+
+    def __init__(self) -> None:
+        self.start = time.monotonic()
+        self.doing = "asking the package index"
+        self.packages = 0
+
+    def say(self, text: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self.start), 60)
+        say(f"[{minutes:2d}:{seconds:02d}] {text}")
+
+    def line(self, line: str) -> None:
+        if wheel := WHEEL.match(line):
+            name, version, size = wheel.groups()
+            self.doing = f"{name} {version}" + (f", {size}" if size else "")
+            self.say(self.doing)
+        elif line.startswith("Installing collected packages:"):
+            self.packages = line.count(",") + 1
+            self.before = installed_packages()
+            self.say(f"all packages are here, unpacking {self.packages} of them")
+
+    def pause(self) -> None:
+        if self.packages:
+            self.say(f"{installed_packages() - self.before} of {self.packages} unpacked")
+        else:
+            self.say(f"still at it: {self.doing}")
+
+
+def site_packages() -> Path:
+    """Where .venv keeps its packages."""
+    return next(VENV.glob("Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"), VENV)
+
+
+def installed_packages() -> int:
+    return len(list(site_packages().glob("*.dist-info")))
+
+
+# --- what went wrong ----------------------------------------------------------------------------------------------
+
+NETWORK = re.compile(r"NewConnectionError|Failed to establish|name resolution|getaddrinfo|NameResolutionError|"
+                     r"ConnectTimeout|ReadTimeout|ProxyError|ConnectionReset|Connection aborted|Max retries|"
+                     r"Network is unreachable|IncompleteRead", re.IGNORECASE)
+NOT_FOUND = re.compile(r"No matching distribution found|Could not find a version")
+CONFLICT = re.compile(r"ResolutionImpossible|conflicting dependencies")
+DISK_FULL = re.compile(r"No space left|Errno 28\b|not enough space|Disk quota exceeded", re.IGNORECASE)
+READ_ONLY = re.compile(r"Read-only file system|Permission denied|Access is denied", re.IGNORECASE)
+
+
+def unsatisfiable(output: list[str]) -> bool:
+    """Whether pip failed because the versions asked for do not exist here, and not because the network is away."""
+    text = "\n".join(output)
+    return bool(CONFLICT.search(text) or (NOT_FOUND.search(text) and not NETWORK.search(text)))
+
+
+def explain(output: list[str]) -> str:
+    """Why an installation failed, and what to do, in one sentence or two."""
+    text = "\n".join(output)
+    log = f" pip's own words are in {VENV.name}/install.log."
+    again = " Then give the same command again: it goes on where it stopped." + log
+    if DISK_FULL.search(text):
+        return "the disk became full during the installation. Make room." + again
+    if READ_ONLY.search(text):
+        return f"the installation could not write into {VENV}. Make the folder writable, or copy the course." + again
+    if NETWORK.search(text):
+        return "the package index could not be reached, so the installation stopped. Check the network." + again
+    if re.search(r"No matching distribution found for torch\b", text):
+        version = platform.python_version()
+        return (f"PyTorch has no build for Python {version} on {platform.system()} {platform.machine()}. Use Python "
+                "3.11, 3.12 or 3.13 (64 bit), or open the lessons on Google Colab (links in README.md).")
+    last = "\n  ".join(line for line in output[-6:] if line.strip())
+    return f"pip could not install the requirements. Its last lines:\n  {last}\n Mend that." + again

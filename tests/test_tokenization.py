@@ -37,30 +37,36 @@ ASSIGNED_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
 def train_by_recounting(texts, vocabulary_size):
     """BPE as in the paper, in plain Python: count all pairs anew for each merge. For lesson 3, and slow."""
     pre_token_counts = Counter(pre_token for text in texts for pre_token in pre_tokenize(text))
-    id_of_byte = {byte: index for index, byte in enumerate(tokenization.BYTES_IN_ORDER)}
+    id_of_byte = tokenization.INDEX_OF_BYTE  # byte -> id, in GPT-2's order
     words = {pre_token: [id_of_byte[byte] for byte in pre_token.encode()] for pre_token in pre_token_counts}
     merges = []
     while 256 + len(merges) < vocabulary_size:
-        pair_counts = Counter()
+        pair_counts = {}
         for pre_token, ids in words.items():
+            count = pre_token_counts[pre_token]
             for pair in zip(ids, ids[1:]):
-                pair_counts[pair] += pre_token_counts[pre_token]
+                pair_counts[pair] = pair_counts.get(pair, 0) + count
         if not pair_counts:
             break
         best = min(pair_counts, key=lambda pair: (-pair_counts[pair], pair))
-        new = 256 + len(merges)
         merges.append(best)
         for pre_token, ids in words.items():
-            merged, position = [], 0
-            while position < len(ids):
-                if tuple(ids[position : position + 2]) == best:
-                    merged.append(new)
-                    position += 2
-                else:
-                    merged.append(ids[position])
-                    position += 1
-            words[pre_token] = merged
+            if best in zip(ids, ids[1:]):
+                words[pre_token] = merge(ids, best, new=255 + len(merges))
     return merges
+
+
+def merge(ids, pair, new):
+    """Replace the pair by the new id, from left to right."""
+    merged, position = [], 0
+    while position < len(ids):
+        if tuple(ids[position : position + 2]) == pair:
+            merged.append(new)
+            position += 2
+        else:
+            merged.append(ids[position])
+            position += 1
+    return merged
 
 
 def train_theirs(texts, vocabulary_size, special_tokens=(), pattern="gpt2"):
@@ -218,6 +224,22 @@ def test_export_loads_in_transformers(trained, tmp_path):
     assert (fast.pad_token_id, fast.eos_token_id) == (trained.special_tokens["<pad>"], trained.special_tokens["</s>"])
 
 
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_both_ways_of_encoding_equal_tokenizers(trained, trained_theirs, monkeypatch, few):
+    monkeypatch.setattr(tokenization, "_FEW", few)
+    nothing_cached = BytePairTokenizer(trained.merges, trained.special_tokens)
+    text = DOCS[200_000:300_000] + MULTILINGUAL[::-1] + "a" * 63 + " " * 64 + "é" * 65 + " " + "-=" * 999
+    assert_same_encoding(nothing_cached, trained_theirs, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pre_tokens=st.lists(st.text("aab é", min_size=1), min_size=1))
+def test_both_ways_of_encoding_are_the_same(pre_tokens):
+    tokenizer = BytePairTokenizer.train("aaaa abab baab aabbab é aé", 290)
+    one_by_one = [tokenizer._merge_one(pre_token) for pre_token in pre_tokens]
+    assert tokenizer._merge_together(pre_tokens) == one_by_one
+
+
 # ---------------------------------------------------------------- the comparisons above can fail
 
 
@@ -256,9 +278,12 @@ def test_counting_distinct_pre_tokens_alone_is_noticed(monkeypatch):
         assert_same_training([DOCS[:5_000]], 400)
 
 
-def test_a_wrong_order_of_merges_is_noticed(trained, trained_theirs, monkeypatch):
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_a_wrong_order_of_merges_is_noticed(trained, trained_theirs, monkeypatch, few):
     last_first = SimpleNamespace(heappush=list.append, heappop=lambda heap: heap.pop(heap.index(max(heap))))
     monkeypatch.setattr(tokenization, "heapq", last_first)
+    monkeypatch.setattr(tokenization, "min", max, raising=False)
+    monkeypatch.setattr(tokenization, "_FEW", few)
     nothing_cached = BytePairTokenizer(trained.merges, trained.special_tokens)
     with pytest.raises(AssertionError):
         assert_same_encoding(nothing_cached, trained_theirs, DOCS[300_000:310_000])
@@ -345,7 +370,7 @@ def test_cache_is_bounded_and_changes_nothing(trained, monkeypatch):
     for start in range(0, len(text), 1_000):
         trained.encode(text[start : start + 1_000])
         assert len(trained._cache) <= 50
-        assert max(map(len, trained._cache), default=0) <= tokenization._CACHE_LENGTH
+        assert max(map(len, trained._cache), default=0) <= tokenization._LONG
     assert trained.encode(text) == first
 
 
@@ -468,7 +493,7 @@ def test_a_failing_write_leaves_the_old_file(trained, small, tmp_path, monkeypat
 
 
 def test_saving_into_a_missing_folder_says_so(small, tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist.*Create it first"):
+    with pytest.raises(FileNotFoundError, match="is no folder.*Create it first"):
         small.save(tmp_path / "missing" / "tokenizer.json")
 
 
@@ -523,7 +548,13 @@ def test_training_without_text(texts):
 
 @pytest.mark.parametrize(
     ("texts", "advice"),
-    [(b"text", "bytes.*decode"), ([b"text"], "bytes.*decode"), (None, "NoneType.*missing"), (["a", None], "missing"), (7, "int")],
+    [
+        (b"text", "bytes.*decode"),
+        ([b"text"], "bytes.*decode"),
+        (None, "NoneType.*missing"),
+        (["a", None], "NoneType.*missing"),
+        (7, "int.*path"),
+    ],
 )
 def test_training_on_what_is_no_text(texts, advice):
     with pytest.raises(TypeError, match=advice):
@@ -548,10 +579,16 @@ def test_a_single_text_is_no_batch(small):
 @pytest.mark.parametrize("surrogate", ["\ud800", "\udc80", "\udfff"])
 def test_lone_surrogates(small, surrogate):
     text = f"héllo {surrogate}!"
-    calls = [small.encode, pre_tokenize, lambda text: small.encode_batch(["fine", text])]
-    calls += [lambda text: BytePairTokenizer.train(["fine", text], 300), lambda text: small.encode(text, allow_special=True)]
+    calls = [
+        pre_tokenize,
+        small.encode,
+        lambda text: small.encode(text, allow_special=True),
+        lambda text: small.encode_batch(["fine", text]),
+        lambda text: BytePairTokenizer.train(["fine", text], 300),
+    ]
+    message = f"lone surrogate, U.{ord(surrogate):04X}, at position 6.*replace"
     for call in calls:
-        with pytest.raises(ValueError, match=f"lone surrogate, U.{ord(surrogate):04X}, at position 6.*replace") as raised:
+        with pytest.raises(ValueError, match=message) as raised:
             call(text)
         assert not isinstance(raised.value, UnicodeError)
     assert small.decode(small.encode(text.encode("utf-8", "replace").decode())) == "héllo ?!"
@@ -600,7 +637,10 @@ def test_ids_outside_of_the_vocabulary(small, index):
         small.token_bytes(index)
 
 
-@pytest.mark.parametrize("ids", [[1.0], ["a"], "low", [[1, 2]], None, 5, torch.ones(2, 2).long(), torch.ones(2), torch.tensor(5)])
+@pytest.mark.parametrize(
+    "ids",
+    [[1.0], ["a"], "low", [[1, 2]], None, 5, torch.ones(2, 2, dtype=torch.long), torch.ones(2), torch.tensor(5)],
+)
 def test_ids_that_are_no_integers(small, ids):
     with pytest.raises(TypeError, match="must be integers in one dimension"):
         small.decode(ids)

@@ -7,5 +7,5 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than some seconds; `python -m utils test --fast` leaves it out")
+    config.addinivalue_line("markers", "slow: takes some seconds; `test --fast` leaves it out")
     config.addinivalue_line("markers", "browser: needs Chromium; says so where there is none")

@@ -74,7 +74,7 @@ def run_command(arguments: list[str]) -> int:
     if not command.startswith("-") and command not in commands:
         raise UsageError(f"there is no command {command}. {suggestion(command, commands)}")
     options = parser.parse_args(arguments)
-    options.lessons = lessons.chosen(options.lessons)
+    options.lessons = lessons.chosen(options.lessons, ROOT)
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
     return options.action(options) or 0
@@ -142,7 +142,7 @@ def call(command: list[str], **variables: str) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    notebooks.run(options.lessons)
+    notebooks.run(options.lessons, ROOT)
 
 
 def copy(options: argparse.Namespace) -> int:
@@ -150,7 +150,7 @@ def copy(options: argparse.Namespace) -> int:
     refused = 0
     for lesson in options.lessons:
         try:
-            say(f"{notebooks.write_copy(lesson).relative_to(ROOT).as_posix()} is yours to write in.")
+            say(f"{notebooks.write_copy(lesson, ROOT).relative_to(ROOT).as_posix()} is yours to write in.")
         except CommandError as error:
             print(f"error: {error}", file=sys.stderr)
             refused = error.code
@@ -164,7 +164,7 @@ def bench(options: argparse.Namespace) -> int | None:
 
 
 def address(options: argparse.Namespace) -> None:
-    changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address)]
+    changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address, ROOT)]
     say(f"{options.address} stands in {', '.join(changed)} now." if changed else f"{options.address} stood there.")
 
 
@@ -175,7 +175,7 @@ def test(options: argparse.Namespace) -> int:
     if options.lessons:
         variables["COURSE_LESSONS"] = " ".join(str(lesson.number) for lesson in options.lessons)
         targets = [f"tests/{name}" for name in LESSON_TESTS if (ROOT / "tests" / name).is_file()]
-    paths = [lessons.notebook_path(ROOT, lesson) for lesson in options.lessons or lessons.written()]
+    paths = [lessons.notebook_path(ROOT, lesson) for lesson in options.lessons or lessons.written(ROOT)]
     if options.fast:
         chosen = ["-m", "not slow"]
     elif paths:

@@ -431,7 +431,17 @@ def test_pips_lines_become_a_line_a_package(capsys, line, shown):
     assert re.sub(r"^\[ 0:00\] ", "", capsys.readouterr().out.strip()) == shown
 
 
-def test_silence_is_noticed(capsys):
+def test_a_pause_says_how_far_it_is(in_course, capsys):
+    progress = environment.Progress()
+    progress.pause()
+    progress.line("Installing collected packages: a, b, c")
+    (environment.site_packages() / "a-1.0.dist-info").mkdir(parents=True)
+    progress.pause()
+    assert re.sub(r"\[ 0:0\d\] ", "", capsys.readouterr().out).splitlines() == [
+        "still at it: asking the package index", "all packages are here, unpacking 3 of them", "1 of 3 unpacked"]
+
+
+def test_silence_is_noticed():
     read, write = os.pipe()
     with open(read) as stream, open(write, "w") as feed:
         lines = environment.lines_and_pauses(stream, seconds=0.1)
@@ -656,8 +666,6 @@ def pytest_call(in_course, monkeypatch) -> list:
     seen = []
     monkeypatch.setattr(environment, "prepare", lambda: Path(sys.executable))
     monkeypatch.setattr(launcher, "call", lambda command, **variables: seen.extend([command, variables]) or 5)
-    (in_course / "tests").mkdir()
-    (in_course / "tests" / "test_notebooks.py").touch()
     lesson_3(in_course)
     return seen
 
@@ -674,7 +682,7 @@ def test_test_runs_units_and_notebooks_in_one_pytest(pytest_call):
 def test_test_of_a_lesson(pytest_call):
     launcher.main(["test", "3"])
     command, variables = pytest_call
-    assert command[3] == "tests/test_notebooks.py" and "tests" not in command
+    assert command[3:5] == ["tests/test_notebooks.py", "tests/test_exercises.py"] and "tests" not in command
     assert variables["COURSE_LESSONS"] == "3"
 
 
@@ -838,26 +846,26 @@ def test_a_port_in_use_is_passed_over(monkeypatch, capsys):
 
 @posix_only
 @pytest.mark.slow
-def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course):
+@pytest.mark.parametrize(("ending", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course, ending, code):
     lesson_3(course, cell("1"))
     lab = subprocess.Popen([sys.executable, "-m", "utils", "lab", "3", "--no-browser"], cwd=course, encoding="utf-8",
                            env=child_variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        line = next(line for line in lab.stdout if line.startswith("http"))
-        address, token = line.strip().split("?token=")
-        assert address.endswith("/lab/tree/notebooks/03_tokenization.ipynb") and len(token) > 30
-        assert urllib.request.urlopen(line.strip(), timeout=30).status == 200
-        port = int(address.split(":")[2].split("/")[0])
-        contents = f"http://127.0.0.1:{port}/api/contents/notebooks?token={token}"
-        names = [one["name"] for one in json.load(urllib.request.urlopen(contents, timeout=30))["content"]]
-        assert names == ["03_tokenization.ipynb"]
+        address = next(line for line in lab.stdout if line.startswith("http")).strip()
+        page, token = address.split("?token=")
+        assert page.endswith("/lab/tree/notebooks/03_tokenization.ipynb") and len(token) > 30
+        assert urllib.request.urlopen(address, timeout=30).status == 200
+        server = page.partition("/lab")[0]
+        contents = urllib.request.urlopen(f"{server}/api/contents/notebooks?token={token}", timeout=30)
+        assert [one["name"] for one in json.load(contents)["content"]] == ["03_tokenization.ipynb"]
     finally:
-        lab.send_signal(signal.SIGINT)
+        lab.send_signal(getattr(signal, ending))
         out, errors = lab.communicate(timeout=60)
-    assert lab.returncode == 130 and errors == ""
-    assert "JupyterLab is stopped." in out
+    assert lab.returncode == code and errors == ""
+    assert ("JupyterLab is stopped." in out) == (ending == "SIGINT")
     with pytest.raises(OSError):
-        urllib.request.urlopen(line.strip(), timeout=5)
+        urllib.request.urlopen(address, timeout=5)
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ Standard library only: this runs before anything is installed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib
 import importlib.metadata
@@ -271,12 +272,12 @@ def repair() -> None:
 
 def whole(metadata: Path) -> bool:
     """Whether all files in a package's RECORD are there, each in its size."""
-    files = importlib.metadata.PathDistribution(metadata).files
-    if not files:
+    record = metadata / "RECORD"
+    if not record.is_file():
         return False
-    for file in files:
-        path = file.locate()
-        if file.suffix != ".pyc" and (not path.is_file() or file.size not in (None, path.stat().st_size)):
+    for name, _, size in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+        path = metadata.parent / name
+        if path.suffix != ".pyc" and (not path.is_file() or size not in ("", str(path.stat().st_size))):
             return False
     return True
 

@@ -409,7 +409,7 @@ def test_default_device_does_not_matter():
 def test_vocabulary_of_bytes_only():
     tokenizer = BytePairTokenizer.train("abc", 256)
     assert tokenizer.merges == []
-    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.BYTES_IN_ORDER)
+    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.INDEX_OF_BYTE)
 
 
 def test_a_huge_vocabulary_size_costs_nothing():

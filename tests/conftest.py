@@ -15,14 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 for name, value in {
     "COURSE_DEVICE": "cpu", "COURSE_HUB": "off", "COURSE_THREADS": "1", "COURSE_HEADLESS": "1", "HF_HUB_OFFLINE": "1",
     "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONUTF8": "1", "MPLBACKEND": "agg",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONUTF8": "1",
 }.items():  # fmt: skip
     os.environ.setdefault(name, value)
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: starts a kernel or a server; minutes, not seconds")
-    config.addinivalue_line("markers", "browser: needs Chromium")
+    config.addinivalue_line("markers", "slow: takes more than some seconds; `python -m utils test --fast` leaves it out")
+    config.addinivalue_line("markers", "browser: needs Chromium; says so where there is none")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import importlib.metadata
 import json
 import platform
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,8 @@ def execute(path: Path) -> tuple[dict, float, float]:
              if cell.cell_type == "code" and cell.source.strip()]
     client = client_here(notebook)
     start = time.monotonic()
-    with client.setup_kernel(cwd=str(path.parent), env=environment.child_environment(**environment.REPRODUCIBLE)):
+    variables = environment.child_environment(**environment.REPRODUCIBLE)
+    with client.setup_kernel(cwd=str(path.parent), env=variables, stderr=subprocess.DEVNULL):
         for count, (index, cell) in enumerate(cells, 1):
             progress(f"{path.stem}: cell {count} of {len(cells)}, {time.monotonic() - start:.0f} s")
             try:
@@ -89,12 +91,13 @@ def execute(path: Path) -> tuple[dict, float, float]:
                                    "memory was full: close other programs and try again.") from None
             refuse_stderr(path, count, cell)
         seconds = time.monotonic() - start
-        peak = nbformat.v4.new_code_cell(PEAK_MEMORY)
-        client.execute_cell(peak, len(notebook.cells))
+        notebook.cells.append(nbformat.v4.new_code_cell(PEAK_MEMORY))
+        client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
+        peak_mb = float(notebook.cells.pop().outputs[0].text)
         info = client.wait_for_reply(client.kc.kernel_info())
         notebook.metadata["language_info"] = info["content"]["language_info"]
     progress_end()
-    return notebook, seconds, float(peak.outputs[0].text)
+    return notebook, seconds, peak_mb
 
 
 def client_here(notebook):
@@ -188,12 +191,12 @@ def fold(cell: dict) -> None:
 
 
 def normal_outputs(outputs: list[dict]) -> list[dict]:
-    """Without widgets (their view and the text that stands for it), and with neighboring pieces of a stream joined."""
+    """Without widget views (the text beside them stays), and with neighboring pieces of one stream joined."""
     normal: list[dict] = []
     for output in outputs:
-        if WIDGET_VIEW in output.get("data", {}) and set(output["data"]) <= {WIDGET_VIEW, "text/plain"}:
-            continue
         output.get("data", {}).pop(WIDGET_VIEW, None)
+        if output.get("data") == {}:
+            continue
         if normal and output["output_type"] == "stream" and output["name"] == normal[-1].get("name"):
             normal[-1]["text"] = "".join(normal[-1]["text"]) + "".join(output["text"])
         else:

@@ -15,6 +15,8 @@ from pathlib import Path
 from utils import environment, lessons
 from utils.environment import ROOT, say
 
+VERDICT = 30  # width of the column
+
 # Asked of the environment's Python, which can import torch. Its last line is the answer.
 ASK_ENVIRONMENT = """
 import json
@@ -39,7 +41,7 @@ def examine() -> None:
     ]:
         say(f"{name:<10} {value}")
     say("")
-    say(f"{'Lesson':<52} {'Memory':>8}  {'A GPU adds':<24} {'The Hub adds':<30} Verdict")
+    say(f"{'Lesson':<50} {'Memory':>6}  {'Verdict':<{VERDICT}}  {'A GPU adds':<23}  The Hub adds")
     for lesson in lessons.LESSONS:
         say(row(lesson, total, free))
     say("")
@@ -83,8 +85,8 @@ def row(lesson: lessons.Lesson, total: float, free: float) -> str:
     need = lessons.measured(ROOT, lesson).get("peak_mb", 0) / 1000
     memory = f"{need:.1f} GB" if need else "-"
     title = f"{lesson.number:>2} {lesson.title}"
-    gains = f"{lesson.gpu or '-':<24} {lesson.hub or '-':<30}"
-    return f"{title:<52} {memory:>8}  {gains} {verdict(lesson, need or lessons.MEMORY_GB, total, free)}"
+    ruling = verdict(lesson, need or lessons.MEMORY_GB, total, free)
+    return f"{title:<50} {memory:>6}  {ruling:<{VERDICT}}  {lesson.gpu or '-':<23}  {lesson.hub or '-'}"
 
 
 def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> str:
@@ -92,12 +94,12 @@ def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> s
     if lesson not in lessons.written():
         return "not written yet"
     if sys.platform == "darwin" and platform.machine() == "x86_64":
-        return "needs Colab: PyTorch has no build for Intel Macs"
+        return "needs Colab: an Intel Mac"
     if total and total < need:
-        return f"needs {need:.1f} GB of memory; use Colab"
+        return f"needs {need:.1f} GB of memory: Colab"
     if total and free < need:
-        return f"runs here once other programs leave {need:.1f} GB free"
-    return "runs here" + (f"; brings its own {lesson.tools}" if lesson.tools else "")
+        return f"runs with {need:.1f} GB free: close programs"
+    return "runs here" + (f", with {lesson.tools}" if lesson.tools else "")
 
 
 # --- memory, without psutil ---------------------------------------------------------------------------------------

@@ -152,14 +152,16 @@ def prepare() -> Path:
     refuse_intel_mac()
     index = cpu_index()
     download, disk = SMALL_GB if index or sys.platform != "linux" else CUDA_GB
-    if VENV.is_dir() and works(venv_python()):
+    if index:
+        say("There is no NVIDIA GPU here: taking PyTorch's smaller build for the CPU.")
+    if works(venv_python()):
         say(f"Completing the environment in {VENV.name}: at most {download} GB to download.")
     else:
         if VENV.exists() or VENV.is_symlink():
             say(f"{VENV.name} is broken (its Python does not start, or is older than 3.11): making it anew.")
             remove_venv()
         refuse_full_disk(disk)
-        say(f"Making the environment in {VENV.name}, once: about {download} GB to download, {disk} GB on disk.")
+        say(f"Making the environment in {VENV.name}, once: up to {download} GB to download, {disk} GB on disk.")
         make_venv()
     install(venv_python(), index)
     return venv_python()
@@ -187,11 +189,7 @@ def remove_venv() -> None:
 
 def make_venv() -> None:
     """A new, empty .venv with pip."""
-    try:
-        VENV.mkdir()
-    except PermissionError:
-        raise CommandError(f"the folder {ROOT} cannot be written, so no environment can be made in it. Copy the "
-                           "course to a folder of your own.") from None
+    VENV.mkdir()  # first, so that a folder that cannot be written is refused in our words
     made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, encoding="utf-8",
                           errors="replace", env=child_environment())
     if made.returncode == 0:
@@ -286,7 +284,7 @@ def whole(metadata: Path) -> bool:
 # --- pip, with progress -------------------------------------------------------------------------------------------
 
 WHEEL = re.compile(r"\s*(?:Downloading|Using cached|Processing) (?:\S*/)?"
-                   r"([A-Za-z0-9_.]+)-(\d[^-\s]*?)(?:-[^\s#]*\.whl|\.tar\.gz)(?:#\S+)?(?: \(([^)]+)\))?$")
+                   r"([A-Za-z0-9_.]+)-(\d[^-\s]*?)(?:-[^\s#]*\.whl|\.tar\.gz)(?:#\S+)?(?: \(([\d.]+ [kMG]?B)\)| |$)")
 
 
 def run_pip(command: list[str]) -> tuple[int, list[str]]:
@@ -378,8 +376,7 @@ def installed_packages() -> int:
 NETWORK = re.compile(r"NewConnectionError|Failed to establish|name resolution|getaddrinfo|NameResolutionError|"
                      r"ConnectTimeout|ReadTimeout|ProxyError|ConnectionReset|Connection aborted|Max retries|"
                      r"Network is unreachable|IncompleteRead", re.IGNORECASE)
-NOT_FOUND = re.compile(r"No matching distribution found|Could not find a version")
-CONFLICT = re.compile(r"ResolutionImpossible|conflicting dependencies")
+UNSATISFIABLE = re.compile(r"No matching distribution found|ResolutionImpossible")
 DISK_FULL = re.compile(r"No space left|Errno 28\b|not enough space|Disk quota exceeded", re.IGNORECASE)
 READ_ONLY = re.compile(r"Read-only file system|Permission denied|Access is denied", re.IGNORECASE)
 
@@ -387,7 +384,7 @@ READ_ONLY = re.compile(r"Read-only file system|Permission denied|Access is denie
 def unsatisfiable(output: list[str]) -> bool:
     """Whether pip failed because the versions asked for do not exist here, and not because the network is away."""
     text = "\n".join(output)
-    return bool(CONFLICT.search(text) or (NOT_FOUND.search(text) and not NETWORK.search(text)))
+    return UNSATISFIABLE.search(text) is not None and not NETWORK.search(text)
 
 
 def explain(output: list[str]) -> str:

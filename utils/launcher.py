@@ -46,8 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on or starts again.", file=sys.stderr)
+        print("\nStopped. Give the same command to go on.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # `doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         print(f"error: {describe(error)}", file=sys.stderr)
         return 1

@@ -77,7 +77,7 @@ LESSONS = (
     Lesson(23, "23_deepseek", "DeepSeek", "advanced", gpu="larger models", hub="DeepSeek-R1 distills"),
     Lesson(24, "24_grpo", "GRPO", "advanced", gpu="a 0.5B model on GSM8K", hub="Qwen2.5, GSM8K"),
     Lesson(25, "25_project_7_deepseek_with_ollama", "Project 7: DeepSeek with Ollama", "advanced",
-           gpu="faster answers", hub="DeepSeek-R1 distills", tools="Ollama (a stand-in comes with the course)"),
+           gpu="faster answers", hub="DeepSeek-R1 distills", tools="Ollama or its stand-in"),
 )
 
 

@@ -48,10 +48,10 @@ PATTERNS = {
 # A `tokenizers` file writes a token as printable characters: a byte that is printable in Latin-1 stands for itself, the
 # others for U+0100, U+0101, ... in order (a space becomes "\u0120"). Sorted by these characters the bytes get their ids.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
+BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
 _CHARACTER_OF_BYTE = {
     byte: chr(byte if index < len(_PRINTABLE) else 0x100 + index - len(_PRINTABLE))
-    for index, byte in enumerate(_BYTES_IN_ORDER)
+    for index, byte in enumerate(BYTES_IN_ORDER)
 }
 
 _SEPARATOR = 0xFF  # never occurs in UTF-8, so it can part one pre-token from the next
@@ -93,7 +93,7 @@ class BytePairTokenizer:
         self._special = {token: index for index, token in enumerate(special)}
         self._first_byte = len(special)
         self.merges = [_checked_pair(pair) for pair in merges]
-        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in _BYTES_IN_ORDER]
+        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in BYTES_IN_ORDER]
         self._made: dict[tuple[int, int], int] = {}  # pair -> id of the token that it makes
         for left, right in self.merges:
             new = len(self._tokens)
@@ -105,11 +105,13 @@ class BytePairTokenizer:
                 )
             self._made[left, right] = new
             self._tokens.append(self._tokens[left] + self._tokens[right])
-        for token in sorted(self._special.keys() & set(self._written_tokens()[self._first_byte :])):
-            raise ValueError(
-                f"The special token {token!r} is also an ordinary token of this vocabulary, so that its text could mean"
-                f" either. Choose a text that ordinary words cannot form, such as {f'<|{token}|>'!r}."
-            )
+        ordinary = set(self._written_tokens()[self._first_byte :]) if special else set()
+        for token in special:
+            if token in ordinary:
+                raise ValueError(
+                    f"The special token {token!r} is also an ordinary token of this vocabulary, so its text could mean"
+                    f" either. Choose a text that ordinary words cannot form, such as {f'<|{token}|>'!r}."
+                )
         # At one place the longest special token counts, so longer ones are tried first.
         longest_first = sorted(self._special, key=len, reverse=True)
         self._special_pattern = regex.compile("(" + "|".join(map(regex.escape, longest_first)) + ")")
@@ -369,7 +371,7 @@ class _Line:
         encoded = [pre_token.encode() for pre_token in pre_tokens]
         line = bytearray(separator + separator.join(encoded) + separator)
         token_of_byte = torch.empty(256, dtype=torch.long, device="cpu")
-        token_of_byte[_BYTES_IN_ORDER] = torch.arange(first_byte, first_byte + 256, device="cpu")
+        token_of_byte[BYTES_IN_ORDER] = torch.arange(first_byte, first_byte + 256, device="cpu")
         token_of_byte[_SEPARATOR] = _NO_TOKEN
         self.starting = token_of_byte[torch.frombuffer(line, dtype=torch.uint8).int()]  # (N,)
         self.ending = self.starting.clone()  # (N,)

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from utils import plots
 
+plt.switch_backend("agg")  # no windows
+
 
 @pytest.fixture(autouse=True)
 def closed():

@@ -8,6 +8,8 @@ import pytest
 
 from utils import plots, widgets
 
+plt.switch_backend("agg")  # no windows
+
 
 def bar(height):
     figure, axes = plots.figure()

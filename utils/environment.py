@@ -402,6 +402,6 @@ def explain(output: list[str]) -> str:
     if re.search(r"No matching distribution found for torch\b", text):
         version = platform.python_version()
         return (f"PyTorch has no build for Python {version} on {platform.system()} {platform.machine()}. Use Python "
-                "3.11, 3.12 or 3.13 (64 bit), or open the lessons on Google Colab (links in README.md).")
+                "3.11, 3.12 or 3.13 (64 bit) on a current system, or open the lessons on Google Colab (links in README.md).")
     last = "\n  ".join(line for line in output[-6:] if line.strip())
     return f"pip could not install the requirements. Its last lines:\n  {last}\n Mend that." + again

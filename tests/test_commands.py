@@ -387,6 +387,14 @@ def test_a_python_without_venv_is_told_what_to_install(in_course, monkeypatch):
     assert not environment.VENV.exists()
 
 
+def test_an_environment_that_cannot_be_made_says_why(in_course, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Error: [Errno 28] No space left on device\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(environment.CommandError, match="No space left on device. Mend that"):
+        environment.make_venv()
+    assert not environment.VENV.exists()
+
+
 def test_a_broken_venv_is_made_anew(in_course, monkeypatch, capsys):
     (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
     python = environment.venv_python()
@@ -872,7 +880,8 @@ def test_a_port_in_use_is_passed_over(monkeypatch, capsys):
 def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course, false_kernel, ending, code):
     lesson_3(course, cell("1"))
     lab = subprocess.Popen([sys.executable, "-m", "utils", "lab", "3", "--no-browser"], cwd=course, encoding="utf-8",
-                           env=child_variables(JUPYTER_PATH=false_kernel), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                           env=child_variables(JUPYTER_PATH=false_kernel), stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
     try:
         address = next(line for line in lab.stdout if line.startswith("http")).strip()
         page, token = address.split("?token=")

@@ -21,7 +21,7 @@ for name, value in {
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes more than some seconds; `python -m utils test --fast` leaves it out")
+    config.addinivalue_line("markers", "slow: takes some seconds; `test --fast` leaves it out")
     config.addinivalue_line("markers", "browser: needs Chromium; says so where there is none")
 
 

@@ -6,7 +6,6 @@ import pydoc_data.topics
 import random
 import sys
 import unicodedata
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from utils import tokenization
+from utils.bench import train_by_recounting
 from utils.tokenization import PATTERNS, BytePairTokenizer, pre_tokenize
 
 DOCS = "\n".join(text for _, text in sorted(pydoc_data.topics.topics.items()))
@@ -32,35 +32,6 @@ def f(x):\n\t\treturn  {x: [y**2 for y in range(10)]}  # don't, DON'T, we'll   \
 # Text without lone surrogates; and what both regular expression engines know (each has its own version of Unicode).
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ASSIGNED_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
-
-
-def train_by_recounting(texts, vocabulary_size):
-    """BPE as in the paper, in plain Python: count all pairs anew for each merge. For lesson 3, and slow."""
-    pre_token_counts = Counter(pre_token for text in texts for pre_token in pre_tokenize(text))
-    id_of_byte = {byte: index for index, byte in enumerate(tokenization.BYTES_IN_ORDER)}
-    words = {pre_token: [id_of_byte[byte] for byte in pre_token.encode()] for pre_token in pre_token_counts}
-    merges = []
-    while 256 + len(merges) < vocabulary_size:
-        pair_counts = Counter()
-        for pre_token, ids in words.items():
-            for pair in zip(ids, ids[1:]):
-                pair_counts[pair] += pre_token_counts[pre_token]
-        if not pair_counts:
-            break
-        best = min(pair_counts, key=lambda pair: (-pair_counts[pair], pair))
-        new = 256 + len(merges)
-        merges.append(best)
-        for pre_token, ids in words.items():
-            merged, position = [], 0
-            while position < len(ids):
-                if tuple(ids[position : position + 2]) == best:
-                    merged.append(new)
-                    position += 2
-                else:
-                    merged.append(ids[position])
-                    position += 1
-            words[pre_token] = merged
-    return merges
 
 
 def train_theirs(texts, vocabulary_size, special_tokens=(), pattern="gpt2"):
@@ -158,13 +129,13 @@ def test_training_equals_tokenizers_on_any_text(texts, pattern):
 
 def test_training_equals_recounting():
     text = DOCS[:20_000]
-    assert BytePairTokenizer.train(text, 400).merges == train_by_recounting([text], 400)
+    assert BytePairTokenizer.train(text, 400).merges == train_by_recounting(text, 400)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text("aab ", min_size=1, max_size=40))
 def test_training_equals_recounting_on_any_small_alphabet(text):
-    assert BytePairTokenizer.train(text, 280).merges == train_by_recounting([text], 280)
+    assert BytePairTokenizer.train(text, 280).merges == train_by_recounting(text, 280)
 
 
 def test_ids_of_bytes_are_those_of_gpt2(small):
@@ -218,6 +189,22 @@ def test_export_loads_in_transformers(trained, tmp_path):
     assert (fast.pad_token_id, fast.eos_token_id) == (trained.special_tokens["<pad>"], trained.special_tokens["</s>"])
 
 
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_both_ways_of_encoding_equal_tokenizers(trained, trained_theirs, monkeypatch, few):
+    monkeypatch.setattr(tokenization, "_FEW", few)
+    nothing_cached = BytePairTokenizer(trained.merges, trained.special_tokens)
+    text = DOCS[200_000:300_000] + MULTILINGUAL[::-1] + "a" * 63 + " " * 64 + "é" * 65 + " " + "-=" * 999
+    assert_same_encoding(nothing_cached, trained_theirs, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(pre_tokens=st.lists(st.text("aab é", min_size=1), min_size=1))
+def test_both_ways_of_encoding_are_the_same(pre_tokens):
+    tokenizer = BytePairTokenizer.train("aaaa abab baab aabbab é aé", 290)
+    one_by_one = [tokenizer._merge_one(pre_token) for pre_token in pre_tokens]
+    assert tokenizer._merge_together(pre_tokens) == one_by_one
+
+
 # ---------------------------------------------------------------- the comparisons above can fail
 
 
@@ -238,7 +225,7 @@ class HighestIdsFirst:
 def test_a_wrong_tie_break_is_noticed(monkeypatch):
     monkeypatch.setattr(tokenization, "heapq", HighestIdsFirst)
     merges = BytePairTokenizer.train("abcd", 258).merges
-    assert merges != train_by_recounting(["abcd"], 258)
+    assert merges != train_by_recounting("abcd", 258)
     monkeypatch.setattr(BytePairTokenizer, "encode", lambda *args, **kwargs: [])
     with pytest.raises(AssertionError):
         assert_same_training(["abcd"], 258)
@@ -256,9 +243,12 @@ def test_counting_distinct_pre_tokens_alone_is_noticed(monkeypatch):
         assert_same_training([DOCS[:5_000]], 400)
 
 
-def test_a_wrong_order_of_merges_is_noticed(trained, trained_theirs, monkeypatch):
+@pytest.mark.parametrize("few", [0, 10**9])
+def test_a_wrong_order_of_merges_is_noticed(trained, trained_theirs, monkeypatch, few):
     last_first = SimpleNamespace(heappush=list.append, heappop=lambda heap: heap.pop(heap.index(max(heap))))
     monkeypatch.setattr(tokenization, "heapq", last_first)
+    monkeypatch.setattr(tokenization, "min", max, raising=False)
+    monkeypatch.setattr(tokenization, "_FEW", few)
     nothing_cached = BytePairTokenizer(trained.merges, trained.special_tokens)
     with pytest.raises(AssertionError):
         assert_same_encoding(nothing_cached, trained_theirs, DOCS[300_000:310_000])
@@ -345,7 +335,7 @@ def test_cache_is_bounded_and_changes_nothing(trained, monkeypatch):
     for start in range(0, len(text), 1_000):
         trained.encode(text[start : start + 1_000])
         assert len(trained._cache) <= 50
-        assert max(map(len, trained._cache), default=0) <= tokenization._CACHE_LENGTH
+        assert max(map(len, trained._cache), default=0) <= tokenization._LONG
     assert trained.encode(text) == first
 
 
@@ -384,7 +374,7 @@ def test_default_device_does_not_matter():
 def test_vocabulary_of_bytes_only():
     tokenizer = BytePairTokenizer.train("abc", 256)
     assert tokenizer.merges == []
-    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.BYTES_IN_ORDER)
+    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.INDEX_OF_BYTE)
 
 
 def test_a_huge_vocabulary_size_costs_nothing():
@@ -468,7 +458,7 @@ def test_a_failing_write_leaves_the_old_file(trained, small, tmp_path, monkeypat
 
 
 def test_saving_into_a_missing_folder_says_so(small, tmp_path):
-    with pytest.raises(FileNotFoundError, match="does not exist.*Create it first"):
+    with pytest.raises(FileNotFoundError, match="is no folder.*Create it first"):
         small.save(tmp_path / "missing" / "tokenizer.json")
 
 
@@ -523,7 +513,13 @@ def test_training_without_text(texts):
 
 @pytest.mark.parametrize(
     ("texts", "advice"),
-    [(b"text", "bytes.*decode"), ([b"text"], "bytes.*decode"), (None, "NoneType.*missing"), (["a", None], "missing"), (7, "int")],
+    [
+        (b"text", "bytes.*decode"),
+        ([b"text"], "bytes.*decode"),
+        (None, "NoneType.*missing"),
+        (["a", None], "NoneType.*missing"),
+        (7, "int.*path"),
+    ],
 )
 def test_training_on_what_is_no_text(texts, advice):
     with pytest.raises(TypeError, match=advice):
@@ -548,10 +544,16 @@ def test_a_single_text_is_no_batch(small):
 @pytest.mark.parametrize("surrogate", ["\ud800", "\udc80", "\udfff"])
 def test_lone_surrogates(small, surrogate):
     text = f"héllo {surrogate}!"
-    calls = [small.encode, pre_tokenize, lambda text: small.encode_batch(["fine", text])]
-    calls += [lambda text: BytePairTokenizer.train(["fine", text], 300), lambda text: small.encode(text, allow_special=True)]
+    calls = [
+        pre_tokenize,
+        small.encode,
+        lambda text: small.encode(text, allow_special=True),
+        lambda text: small.encode_batch(["fine", text]),
+        lambda text: BytePairTokenizer.train(["fine", text], 300),
+    ]
+    message = f"lone surrogate, U.{ord(surrogate):04X}, at position 6.*replace"
     for call in calls:
-        with pytest.raises(ValueError, match=f"lone surrogate, U.{ord(surrogate):04X}, at position 6.*replace") as raised:
+        with pytest.raises(ValueError, match=message) as raised:
             call(text)
         assert not isinstance(raised.value, UnicodeError)
     assert small.decode(small.encode(text.encode("utf-8", "replace").decode())) == "héllo ?!"
@@ -600,7 +602,10 @@ def test_ids_outside_of_the_vocabulary(small, index):
         small.token_bytes(index)
 
 
-@pytest.mark.parametrize("ids", [[1.0], ["a"], "low", [[1, 2]], None, 5, torch.ones(2, 2).long(), torch.ones(2), torch.tensor(5)])
+@pytest.mark.parametrize(
+    "ids",
+    [[1.0], ["a"], "low", [[1, 2]], None, 5, torch.ones(2, 2, dtype=torch.long), torch.ones(2), torch.tensor(5)],
+)
 def test_ids_that_are_no_integers(small, ids):
     with pytest.raises(TypeError, match="must be integers in one dimension"):
         small.decode(ids)

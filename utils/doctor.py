@@ -91,7 +91,7 @@ def row(lesson: lessons.Lesson, total: float, free: float) -> str:
 
 def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> str:
     """Whether a lesson runs here, and what it takes if not."""
-    if lesson not in lessons.written():
+    if lesson not in lessons.written(ROOT):
         return "not written yet"
     if sys.platform == "darwin" and platform.machine() == "x86_64":
         return "needs Colab: an Intel Mac"

@@ -5,6 +5,7 @@ Standard library only: this runs before anything is installed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib
 import importlib.metadata
@@ -251,6 +252,23 @@ def install(python: Path, index: str | None) -> None:
     importlib.invalidate_caches()
 
 
+def install_missing() -> None:
+    """Installs into the running interpreter what the lessons need and it lacks, and nothing else: for Colab.
+
+    Raises CommandError where pip fails.
+    """
+    lacking = missing("lessons")
+    if not lacking:
+        return
+    say(f"Installing what is missing here: {', '.join(lacking)}")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *lacking]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=child_environment())
+    if done.returncode:
+        last = " / ".join((done.stdout + done.stderr).splitlines()[-3:])
+        raise CommandError(f"pip could not install {', '.join(lacking)}: {last}. Check the network and run this cell again.")
+    importlib.invalidate_caches()
+
+
 def pip_install(python: Path) -> list[str]:
     """pip's call. Without compiling: the first import of a module does that, for the modules that are used."""
     return [str(python), "-m", "pip", "install", "--progress-bar", "off", "--no-input", "--no-compile",
@@ -271,12 +289,12 @@ def repair() -> None:
 
 def whole(metadata: Path) -> bool:
     """Whether all files in a package's RECORD are there, each in its size."""
-    files = importlib.metadata.PathDistribution(metadata).files
-    if not files:
+    record = metadata / "RECORD"
+    if not record.is_file():
         return False
-    for file in files:
-        path = file.locate()
-        if file.suffix != ".pyc" and (not path.is_file() or file.size not in (None, path.stat().st_size)):
+    for name, _, size in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+        path = metadata.parent / name
+        if path.suffix != ".pyc" and (not path.is_file() or size not in ("", str(path.stat().st_size))):
             return False
     return True
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from utils import doctor, environment, lessons, notebooks
 from utils.environment import ROOT, CommandError, say
 
-LESSON_TESTS = ("test_notebooks.py", "test_exercises.py")  # in tests/: what is tested of each lesson
+LESSON_TESTS = ("tests/test_notebooks.py", "tests/test_exercises.py")  # what is tested of each lesson
 FIRST_PORT = 8888
 
 
@@ -74,7 +74,7 @@ def run_command(arguments: list[str]) -> int:
     if not command.startswith("-") and command not in commands:
         raise UsageError(f"there is no command {command}. {suggestion(command, commands)}")
     options = parser.parse_args(arguments)
-    options.lessons = lessons.chosen(options.lessons)
+    options.lessons = lessons.chosen(options.lessons, ROOT)
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
     return options.action(options) or 0
@@ -121,7 +121,10 @@ def hand_over(python: Path, arguments: list[str]) -> int:
     if os.name == "posix":
         os.chdir(ROOT)
         os.execve(python, command, environment.child_environment())
-    return call(command)
+    try:
+        return call(command)
+    except KeyboardInterrupt:  # the child has said so
+        return 130
 
 
 def call(command: list[str], **variables: str) -> int:
@@ -142,7 +145,7 @@ def call(command: list[str], **variables: str) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    notebooks.run(options.lessons)
+    notebooks.run(options.lessons, ROOT)
 
 
 def copy(options: argparse.Namespace) -> int:
@@ -150,7 +153,7 @@ def copy(options: argparse.Namespace) -> int:
     refused = 0
     for lesson in options.lessons:
         try:
-            say(f"{notebooks.write_copy(lesson).relative_to(ROOT).as_posix()} is yours to write in.")
+            say(f"{notebooks.write_copy(lesson, ROOT).relative_to(ROOT).as_posix()} is yours to write in.")
         except CommandError as error:
             print(f"error: {error}", file=sys.stderr)
             refused = error.code
@@ -164,7 +167,7 @@ def bench(options: argparse.Namespace) -> int | None:
 
 
 def address(options: argparse.Namespace) -> None:
-    changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address)]
+    changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address, ROOT)]
     say(f"{options.address} stands in {', '.join(changed)} now." if changed else f"{options.address} stood there.")
 
 
@@ -174,8 +177,8 @@ def test(options: argparse.Namespace) -> int:
     targets = ["tests"]
     if options.lessons:
         variables["COURSE_LESSONS"] = " ".join(str(lesson.number) for lesson in options.lessons)
-        targets = [f"tests/{name}" for name in LESSON_TESTS if (ROOT / "tests" / name).is_file()]
-    paths = [lessons.notebook_path(ROOT, lesson) for lesson in options.lessons or lessons.written()]
+        targets = list(LESSON_TESTS)
+    paths = [lessons.notebook_path(ROOT, lesson) for lesson in options.lessons or lessons.written(ROOT)]
     if options.fast:
         chosen = ["-m", "not slow"]
     elif paths:
@@ -243,7 +246,9 @@ def start_lab(port: int, token: str, log) -> subprocess.Popen:
     variables.pop("JUPYTER_PATH", None)
     apart = ({"start_new_session": True} if os.name == "posix"
              else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP})
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a killed launcher stops its server
+    for ending in ("SIGTERM", "SIGHUP"):  # a closed terminal stops the server too; Windows has no SIGHUP
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), lambda number, _: sys.exit(128 + number))
     return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                             **apart)
 

@@ -111,7 +111,7 @@ def written(root: Path = ROOT) -> list[Lesson]:
     return [lesson for lesson in LESSONS if notebook_path(root, lesson).is_file()]
 
 
-def chosen(numbers: list[str], root: Path = ROOT) -> list[Lesson]:
+def chosen(numbers: list[str], root: Path) -> list[Lesson]:
     """The lessons of these numbers, each once. Raises CommandError where one is unknown or not written yet."""
     wanted = list(dict.fromkeys(find(number) for number in numbers))
     there = written(root)
@@ -131,7 +131,7 @@ def measured(root: Path, lesson: Lesson) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))["metadata"].get("course", {})
 
 
-def stamp_address(address: str, root: Path = ROOT) -> list[Path]:
+def stamp_address(address: str, root: Path) -> list[Path]:
     """Writes the repository's address where the old one stands; returns the files that changed.
 
     The address is plain ASCII, so in a notebook it is replaced in the bytes: nothing else in the file moves.

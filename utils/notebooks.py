@@ -48,7 +48,7 @@ def source(cell: dict) -> str:
 # --- run ----------------------------------------------------------------------------------------------------------
 
 
-def run(chosen: list[Lesson], root: Path = environment.ROOT) -> None:
+def run(chosen: list[Lesson], root: Path) -> None:
     """Executes lessons one after the other and saves each with its outputs; a table of time and memory at the end.
 
     Raises CommandError at the first cell that fails or writes to stderr; that notebook stays as it was.
@@ -292,7 +292,7 @@ def untouched(path: Path) -> bool:
         return False
 
 
-def write_copy(lesson: Lesson, root: Path = environment.ROOT) -> Path:
+def write_copy(lesson: Lesson, root: Path) -> Path:
     """Writes the student's copy of a lesson into my_course/; raises CommandError where the student's work is there."""
     path = root / COPIES / lesson.file
     if path.exists() and not untouched(path):

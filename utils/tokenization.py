@@ -1,7 +1,8 @@
 """Byte-level byte-pair encoding (BPE), trained and applied with PyTorch tensors.
 
 The algorithm is Algorithm 1 of Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words with Subword
-Units" (2016), on bytes as in section 2.2 of Radford et al., "Language Models are Unsupervised Multitask Learners" (2019):
+Units" (2016), on bytes as in section 2.2 of Radford et al., "Language Models are Unsupervised Multitask Learners"
+(2019):
 
 1. A text is cut into pre-tokens (roughly words), and a pre-token into bytes, the first 256 tokens. No text is unknown.
 2. Training merges the most frequent pair of neighboring tokens into a new token, again and again. Of pairs that are
@@ -20,7 +21,9 @@ So a pair comes to be in one step only, and after that step it can only become r
 * A count may be out of date, but it is never too low. A heap can therefore be ordered by old counts: the pair on top is
   counted again, and if the count still holds, it is the most frequent pair of all. No other pair is touched.
 
-The tensors stay on the CPU: a merge touches a dozen places on average, too few to keep a GPU busy.
+The tensors stay on the CPU: most merges touch only a few places, too few to keep a GPU busy. Encoding uses the
+same line of tensors for whole corpora and for long pre-tokens; a few short ones are quicker in plain Python, since a
+tensor operation takes some microseconds whatever its size.
 """
 
 import heapq
@@ -46,18 +49,20 @@ PATTERNS = {
 }
 
 # A `tokenizers` file writes a token as printable characters: a byte that is printable in Latin-1 stands for itself, the
-# others for U+0100, U+0101, ... in order (a space becomes "\u0120"). Sorted by these characters the bytes get their ids.
+# others for U+0100, U+0101, ... in order (a space becomes "\u0120"). The bytes get their ids in the order of these.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
+_BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
+INDEX_OF_BYTE = {byte: index for index, byte in enumerate(_BYTES_IN_ORDER)}  # GPT-2's numbers of the bytes
 _CHARACTER_OF_BYTE = {
     byte: chr(byte if index < len(_PRINTABLE) else 0x100 + index - len(_PRINTABLE))
-    for index, byte in enumerate(BYTES_IN_ORDER)
+    for byte, index in INDEX_OF_BYTE.items()
 }
 
 _SEPARATOR = 0xFF  # never occurs in UTF-8, so it can part one pre-token from the next
 _NO_TOKEN = -1
-_CACHE_ENTRIES = 65_536  # pre-tokens remembered with their ids, a few tens of megabytes at most ...
-_CACHE_LENGTH = 64  # ... since longer ones are not kept; they hardly ever come again
+_LONG = 64  # characters; a pre-token that is longer hardly ever comes again
+_FEW = 5_000  # pre-tokens; up to this number merging them one by one beats starting up tensor operations
+_CACHE_ENTRIES = 65_536  # pre-tokens remembered with their ids (no long ones): some tens of megabytes at most
 _FORMAT = "transformers-course byte-level BPE 1"
 
 
@@ -82,8 +87,8 @@ class BytePairTokenizer:
     special_tokens: texts such as "<|endoftext|>" that get one id each and are never cut or merged
     pattern: the name of the pattern in `PATTERNS` that cuts texts into pre-tokens
 
-    Raises ValueError if a merge uses a token that does not exist before it, if a merge comes twice, or if a special token
-    is empty, comes twice or reads like another token.
+    Raises ValueError if a merge uses a token that does not exist before it, if a merge comes twice, or if a special
+    token is empty, comes twice or reads like another token.
     """
 
     def __init__(self, merges: Iterable[Sequence[int]], special_tokens: Iterable[str] = (), pattern: str = "gpt2"):
@@ -93,7 +98,7 @@ class BytePairTokenizer:
         self._special = {token: index for index, token in enumerate(special)}
         self._first_byte = len(special)
         self.merges = [_checked_pair(pair) for pair in merges]
-        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in BYTES_IN_ORDER]
+        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in _BYTES_IN_ORDER]
         self._made: dict[tuple[int, int], int] = {}  # pair -> id of the token that it makes
         for left, right in self.merges:
             new = len(self._tokens)
@@ -115,7 +120,6 @@ class BytePairTokenizer:
         # At one place the longest special token counts, so longer ones are tried first.
         longest_first = sorted(self._special, key=len, reverse=True)
         self._special_pattern = regex.compile("(" + "|".join(map(regex.escape, longest_first)) + ")")
-        self._length = torch.tensor([len(token) for token in self._tokens], device="cpu")  # (V,)
         self._cache: dict[str, tuple[int, ...]] = {}
 
     @classmethod
@@ -131,8 +135,8 @@ class BytePairTokenizer:
         The vocabulary may come out smaller than `vocabulary_size`: training ends when each pre-token is one token.
         Special tokens are not looked for in the training texts.
 
-        Raises TypeError if a text is not a str, ValueError if there is no text at all, if a text holds a lone surrogate,
-        if `vocabulary_size` has no room for bytes and special tokens, or if a special token is unsuitable.
+        Raises TypeError if a text is not a str, ValueError if there is no text at all, if a text holds a lone
+        surrogate, if `vocabulary_size` has no room for bytes and special tokens, or if a special token is unsuitable.
         """
         special = _checked_special_tokens(special_tokens)
         smallest = 256 + len(special)
@@ -185,7 +189,7 @@ class BytePairTokenizer:
             for pre_token in dict.fromkeys(chain.from_iterable(cut_texts))
             if pre_token not in cache and pre_token not in special
         ]
-        fresh = dict(zip(new, self._merge_pre_tokens(new)))
+        fresh = self._merge_pre_tokens(new)
         fresh.update((token, (index,)) for token, index in special.items())
         ids = [
             list(chain.from_iterable(fresh[piece] if piece in fresh else cache[piece] for piece in pieces))
@@ -289,12 +293,34 @@ class BytePairTokenizer:
             pieces.extend([part] if part in self._special else self._pattern.findall(part))
         return pieces
 
+    def _merge_pre_tokens(self, pre_tokens: list[str]) -> dict[str, tuple[int, ...]]:
+        short = [pre_token for pre_token in pre_tokens if len(pre_token) <= _LONG]
+        if len(short) > _FEW:
+            return dict(zip(pre_tokens, self._merge_together(pre_tokens)))
+        ids = {pre_token: self._merge_one(pre_token) for pre_token in short}
+        long = [pre_token for pre_token in pre_tokens if len(pre_token) > _LONG]
+        ids.update(zip(long, self._merge_together(long)))
+        return ids
+
+    def _merge_one(self, pre_token: str) -> tuple[int, ...]:
+        """Ids of a short pre-token: of the pairs in it the one that was learned first is merged, until none is left."""
+        ids = [self._first_byte + INDEX_OF_BYTE[byte] for byte in pre_token.encode()]
+        while made := [self._made[pair] for pair in zip(ids, ids[1:]) if pair in self._made]:
+            new = min(made)
+            pair = self.merges[new - self._first_byte - 256]
+            position = 0
+            while position < len(ids) - 1:
+                if (ids[position], ids[position + 1]) == pair:
+                    ids[position : position + 2] = [new]
+                position += 1
+        return tuple(ids)
+
     @torch.inference_mode()
-    def _merge_pre_tokens(self, pre_tokens: list[str]) -> list[tuple[int, ...]]:
-        """Ids of pre-tokens that are merged all at once: from the first merge learned to the last, each everywhere."""
+    def _merge_together(self, pre_tokens: list[str]) -> list[tuple[int, ...]]:
+        """Ids of many pre-tokens, or of long ones: merge after merge in the order learned, each everywhere at once."""
         if not pre_tokens:
             return []
-        line = _Line(pre_tokens, self._first_byte, self._length)
+        line = _Line(pre_tokens, self._first_byte, self.vocabulary_size)
         waiting: list[int] = []  # a heap: the merges that can be made now; the lowest id was learned first
         places: dict[int, Tensor] = {}
 
@@ -317,7 +343,7 @@ class BytePairTokenizer:
 
     def _remember(self, new: list[str], ids: dict[str, tuple[int, ...]]) -> None:
         """Keep the ids of new pre-tokens for the next call; a full cache is thrown away."""
-        kept = dict(islice(((key, ids[key]) for key in new if len(key) <= _CACHE_LENGTH), _CACHE_ENTRIES))
+        kept = dict(islice(((key, ids[key]) for key in new if len(key) <= _LONG), _CACHE_ENTRIES))
         if len(self._cache) + len(kept) > _CACHE_ENTRIES:
             self._cache = {}
         self._cache.update(kept)
@@ -366,16 +392,17 @@ class _Line:
     the inside: nothing looks there, as the byte before a token is always an end.)
     """
 
-    def __init__(self, pre_tokens: list[str], first_byte: int, length: Tensor):
+    def __init__(self, pre_tokens: list[str], first_byte: int, vocabulary_size: int):
         separator = bytes([_SEPARATOR])
         encoded = [pre_token.encode() for pre_token in pre_tokens]
         line = bytearray(separator + separator.join(encoded) + separator)
-        token_of_byte = torch.empty(256, dtype=torch.long, device="cpu")
-        token_of_byte[BYTES_IN_ORDER] = torch.arange(first_byte, first_byte + 256, device="cpu")
+        token_of_byte = torch.tensor([first_byte + INDEX_OF_BYTE[byte] for byte in range(256)], device="cpu")
         token_of_byte[_SEPARATOR] = _NO_TOKEN
         self.starting = token_of_byte[torch.frombuffer(line, dtype=torch.uint8).int()]  # (N,)
         self.ending = self.starting.clone()  # (N,)
-        self.length = length  # (V,), bytes in a token
+        # Bytes in a token, as a list too: a single number comes out of a list ten times faster than out of a tensor.
+        self.sizes = [1] * vocabulary_size
+        self.length = torch.ones(vocabulary_size, dtype=torch.long, device="cpu")  # (V,)
         self.spans = torch.tensor([1 + len(part) for part in encoded], device="cpu")  # bytes of a pre-token, and one
 
     def all_pairs(self) -> _Pairs:
@@ -383,16 +410,18 @@ class _Line:
 
     def still_there(self, left: int, right: int, positions: Tensor) -> Tensor:
         """Those of the positions where the pair still stands: merges since may have used one of its tokens."""
-        seconds = positions + self.length[left]
+        seconds = positions + self.sizes[left]
         return positions[(self.starting[positions] == left) & (self.starting[seconds] == right)]
 
     def merge(self, left: int, right: int, new: int, positions: Tensor) -> _Pairs:
         """Make the token `new` of the pair at these positions. Returns the pairs that this creates."""
+        size = self.sizes[left] + self.sizes[right]
+        self.sizes[new] = self.length[new] = size
         if left == right:
-            positions = _without_overlaps(positions, self.length[left])
-        self.starting.index_fill_(0, positions + self.length[left], _NO_TOKEN)
+            positions = _without_overlaps(positions, self.sizes[left])
+        self.starting.index_fill_(0, positions + self.sizes[left], _NO_TOKEN)
         self.starting.index_fill_(0, positions, new)
-        self.ending.index_fill_(0, positions + (self.length[new] - 1), new)
+        self.ending.index_fill_(0, positions + (size - 1), new)
         before = self.ending[positions - 1]
         # Two new tokens side by side are one pair, and the first of the two finds it.
         looked_at = (before != _NO_TOKEN) & (before != new)
@@ -420,8 +449,7 @@ def _learn_merges(counts: dict[str, int], vocabulary_size: int, first_byte: int)
     first_merge = first_byte + 256
     # A merge shortens the line, so there are fewer merges than bytes, whatever size is asked for.
     most_tokens = min(vocabulary_size, first_merge + sum(len(pre_token.encode()) for pre_token in counts))
-    length = torch.ones(most_tokens, dtype=torch.long, device="cpu")  # (V,), filled as tokens are made
-    line = _Line(list(counts), first_byte, length)
+    line = _Line(list(counts), first_byte, most_tokens)
     weights = torch.tensor(list(counts.values()), device="cpu").repeat_interleave(line.spans)
     weights = torch.cat([weights[:1], weights])  # (N,), how often the pre-token of a byte occurs in the corpus
     heap: list[tuple[int, tuple[int, int]]] = []  # (-count, pair): the most frequent first, then the lowest ids
@@ -440,7 +468,6 @@ def _learn_merges(counts: dict[str, int], vocabulary_size: int, first_byte: int)
         count = weights[positions].sum().item()
         if count == -negative_count:
             new = first_merge + len(merges)
-            length[new] = length[pair[0]] + length[pair[1]]
             merges.append(pair)
             note(line.merge(*pair, new, positions))
         elif count:  # rarer than it was: back into the heap, where it belongs now
@@ -449,7 +476,7 @@ def _learn_merges(counts: dict[str, int], vocabulary_size: int, first_byte: int)
     return merges
 
 
-def _without_overlaps(positions: Tensor, length: Tensor) -> Tensor:
+def _without_overlaps(positions: Tensor, length: int) -> Tensor:
     """Of the positions of a pair of equal tokens, those that are merged from left to right.
 
     In "aaaaa" the pair "aa" stands at 0, 1, 2 and 3; merged are 0 and 2: every second one of an unbroken run.
@@ -469,7 +496,7 @@ def _count_pre_tokens(texts: str | Iterable[str], pattern: str) -> dict[str, int
     for text in texts:
         counts.update(pre_tokenize(text, pattern))
     if not counts:
-        raise ValueError("There is no text to learn from: no text was given, or all are empty. Check how they were read.")
+        raise ValueError("There is no text to learn from: none was given, or all are empty. Check how they were read.")
     return counts
 
 
@@ -481,9 +508,9 @@ def _compiled(pattern: str) -> regex.Pattern:
 
 def _check_text(text: object) -> None:
     if not isinstance(text, str):
-        advice = "Decode it first: text.decode('utf-8')." if isinstance(text, (bytes, bytearray)) else (
-            "Is a value missing, or a path given instead of what the file holds?"
-        )
+        advice = "Is a value missing, or a path given instead of what the file holds?"
+        if isinstance(text, (bytes, bytearray)):
+            advice = "Decode it first: text.decode('utf-8')."
         raise TypeError(f"A text must be a str, and this is {type(text).__name__}. {advice}")
     try:
         text.encode()
@@ -522,7 +549,7 @@ def _write_whole(path: str | os.PathLike, content: str) -> None:
     """Write a file under a temporary name and rename it, so that the path never holds half a file."""
     path = Path(path)
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {path.parent} does not exist, so {path.name} cannot be saved. Create it first.")
+        raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} cannot be saved there. Create it first.")
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         temporary.write_text(content, encoding="utf-8", newline="\n")

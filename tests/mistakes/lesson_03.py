@@ -38,7 +38,7 @@ MISTAKES = {
             "            return pieces\n"
             "        place = list(zip(pieces, pieces[1:])).index(max(pairs, key=ranks.get))\n"
             "        pieces[place:place + 2] = [pieces[place] + pieces[place + 1]]\n",
-            "has the lower rank",
+            "the highest rank first",
         ),
     ],
     "3.3": [

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ class Notebook:
 
     def __init__(self):
         self.shown: list[tuple[dict, dict]] = []  # data, metadata
+
+        self.events = types.SimpleNamespace(register=lambda *_: None)  # matplotlib registers itself here
 
     def display(self, data, metadata=None, raw=False, **_options):
         assert raw, "a bundle of mime types has to be displayed raw"

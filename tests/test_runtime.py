@@ -561,6 +561,12 @@ def test_rounding_does_not_hide_why_a_row_is_missed(card, capsys, method, measur
         card.show()
 
 
+@pytest.mark.parametrize("measured, bound", [(-5.0, 0), (-5.0, -1)])
+def test_a_bound_of_zero_or_less_hides_nothing(card, measured, bound):
+    card.at_most("change of the loss", measured, bound)
+    assert card.rows[0]["measured"] == measured and card.rows[0]["holds"]
+
+
 def test_every_missed_row_is_named(card, capsys):
     card.at_least("rows that hold are not named", 2, 1)
     card.at_least("accuracy", 0.61, 0.9)

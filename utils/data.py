@@ -21,19 +21,29 @@ def python_documentation() -> tuple[tuple[str, str], ...]:
 
     The sources are parsed and never imported. A text that occurs twice is kept once.
     """
+    first_name: dict[str, str] = {}  # of each text
+    for name, text in (*_topics(), *_library()):
+        first_name.setdefault(text, name)
+    return tuple((name, text) for text, name in first_name.items())
+
+
+def _topics():
+    """The names and texts of the topics of `help()`."""
     from pydoc_data.topics import topics
 
-    documents = [(f"topic:{name}", topics[name]) for name in sorted(topics)]
+    for name in sorted(topics):
+        yield f"topic:{name}", topics[name]
+
+
+def _library():
+    """The names and docstrings of the standard library."""
     library = Path(sysconfig.get_paths()["stdlib"])
-    seen = set()
     for path in sorted(library.rglob("*.py")):
         relative = path.relative_to(library)
         if LEFT_OUT.isdisjoint(relative.parts):
             for name, text in _docstrings(path):
-                if len(text) >= SHORTEST and text not in seen:
-                    seen.add(text)
-                    documents.append((f"{'.'.join(relative.with_suffix('').parts)}:{name}", text))
-    return tuple(documents)
+                if len(text) >= SHORTEST:
+                    yield f"{'.'.join(relative.with_suffix('').parts)}:{name}", text
 
 
 def _docstrings(path: Path):

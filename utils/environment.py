@@ -252,6 +252,23 @@ def install(python: Path, index: str | None) -> None:
     importlib.invalidate_caches()
 
 
+def install_missing() -> None:
+    """Installs into the running interpreter what the lessons need and it lacks, and nothing else: for Colab.
+
+    Raises CommandError where pip fails.
+    """
+    lacking = missing("lessons")
+    if not lacking:
+        return
+    say(f"Installing what is missing here: {', '.join(lacking)}")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *lacking]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=child_environment())
+    if done.returncode:
+        last = " / ".join((done.stdout + done.stderr).splitlines()[-3:])
+        raise CommandError(f"pip could not install {', '.join(lacking)}: {last}. Check the network and run this cell again.")
+    importlib.invalidate_caches()
+
+
 def pip_install(python: Path) -> list[str]:
     """pip's call. Without compiling: the first import of a module does that, for the modules that are used."""
     return [str(python), "-m", "pip", "install", "--progress-bar", "off", "--no-input", "--no-compile",

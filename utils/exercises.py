@@ -37,9 +37,9 @@ def verdict(number: str, attempt: Callable, assertions: Callable) -> str:
     watched, returned_nothing = _watch(attempt)
     try:
         assertions(watched)
-    except NotImplementedError:
-        return f"Exercise {number}: not attempted yet. Write the body of `{name}` in the cell above, run it, then run this cell again."
-    except Exception as error:  # noqa: BLE001  whatever a student's code can raise must not stop Run All
+    except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a student's code raises must not stop Run All
+        if isinstance(error, NotImplementedError) and str(error) in ("", f"Exercise {number}"):  # and not PyTorch's own
+            return f"Exercise {number}: not attempted yet. Write the body of `{name}` in the cell above, run it, then run this cell again."
         if returned_nothing:
             return f"Exercise {number}: `{name}` returned None. Does it end with `return`?"
         if isinstance(error, AssertionError):

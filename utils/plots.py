@@ -5,6 +5,7 @@ The colors are those of Okabe and Ito, which people with every kind of color vis
 """
 
 import io
+import math
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -56,11 +57,16 @@ def show(drawn, alt: str) -> None:
 
 
 def heatmap(axes, matrix, row_labels=None, column_labels=None, colormap: str = "viridis", limits=(None, None), numbers: bool = False):
-    """Draws a matrix (rows, columns) on `axes`, with labels at its sides and, if asked, its numbers in the cells."""
+    """Draws a matrix (rows, columns) on `axes`, with labels at its sides and, if asked, its numbers in the cells.
+
+    A tensor may be on any device, of any number type and part of a graph. What is not finite (a mask) stays white.
+    """
+    if hasattr(matrix, "detach"):
+        matrix = matrix.detach().cpu().float().numpy()
     image = axes.imshow(matrix, cmap=colormap, vmin=limits[0], vmax=limits[1], aspect="equal")
     for axis, labels in ((axes.yaxis, row_labels), (axes.xaxis, column_labels)):
         if labels is not None:
-            axis.set_ticks(range(len(labels)), labels=[readable(label) for label in labels], fontsize=9)
+            axis.set_ticks(range(len(labels)), labels=[readable(label) for label in labels], fontsize=9, parse_math=False)
     if column_labels is not None:
         longest = max((len(str(label)) for label in column_labels), default=0)
         axes.tick_params(axis="x", rotation=60 if longest > 3 else 0)
@@ -76,17 +82,18 @@ def heatmap(axes, matrix, row_labels=None, column_labels=None, colormap: str = "
 def tokens(axes, pieces: list[str], per_row: int = 70) -> None:
     """Draws the pieces of a text as boxes in alternating colors, in lines of at most `per_row` characters.
 
-    A space is drawn as a middle dot, a line break as an arrow.
+    A space is drawn as a middle dot, a line break as an arrow. A piece longer than a line goes on in the next one.
     """
-    column, line = 0.0, 0
-    for index, piece in enumerate(pieces):
-        text = readable(piece)
+    column, line, longest = 0.0, 0, per_row - 1
+    texts = [(index, readable(piece)) for index, piece in enumerate(pieces)]
+    parts = [(index, text[at : at + longest]) for index, text in texts for at in range(0, max(len(text), 1), longest)]
+    for index, text in parts:
         width = len(text) + 0.8
         if column and column + width > per_row:
             column, line = 0.0, line + 1
         axes.text(
             column + width / 2, -1.5 * line, text, ha="center", va="center", fontsize=10, family="DejaVu Sans Mono",
-            bbox={"boxstyle": "square,pad=0", "facecolor": "none", "edgecolor": "none"},
+            parse_math=False,  # a dollar is a dollar
         )  # fmt: skip
         color = (SKY, ORANGE, "#BBBBBB")[index % 3]
         axes.add_patch(plt.Rectangle((column, -1.5 * line - 0.55), width - 0.12, 1.1, facecolor=color, alpha=0.45, edgecolor="none"))
@@ -97,9 +104,9 @@ def tokens(axes, pieces: list[str], per_row: int = 70) -> None:
 
 
 def readable(text) -> str:
-    """`text` with white space made visible and with characters that the figures' font lacks written as U+ and their number."""
+    """`text` with white space made visible; what is invisible or not in the figures' fonts becomes U+ and its number."""
     visible = str(text).replace(" ", "·").replace("\n", "↵").replace("\t", "→")
-    return "".join(c if ord(c) in _drawable() else f"[U+{ord(c):X}]" for c in visible)
+    return "".join(c if c.isprintable() and ord(c) in _drawable() else f"[U+{ord(c):X}]" for c in visible)
 
 
 def _drawable() -> frozenset[int]:
@@ -111,6 +118,9 @@ def _drawable() -> frozenset[int]:
 
 
 def _text_color(image, value) -> str:
-    """Black or white, whichever can be read on the color that `image` gives to `value`."""
-    red, green, blue, _ = image.cmap(image.norm(float(value)))
-    return "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+    """Black or white, whichever has the greater contrast (WCAG 2.2) to the color that `image` gives to `value`."""
+    if not math.isfinite(value):
+        return "black"  # such a cell is drawn as white
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in image.cmap(image.norm(float(value)))[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"

@@ -316,7 +316,7 @@ class Scorecard:
         below a tenth of a bound under 0.001 is written as that tenth.
         """
         value = float(measured)
-        rounded = round_to(max(value, bound / 10) if bound < 1e-3 else value, digits)
+        rounded = round_to(max(value, bound / 10) if 0 < bound < 1e-3 else value, digits)
         shown = rounded if (rounded <= bound) == (value <= bound) else value
         self._add(claim, shown, f"<= {bound:g}", value <= bound)
 

@@ -21,7 +21,7 @@ So a pair comes to be in one step only, and after that step it can only become r
 * A count may be out of date, but it is never too low. A heap can therefore be ordered by old counts: the pair on top is
   counted again, and if the count still holds, it is the most frequent pair of all. No other pair is touched.
 
-The tensors stay on the CPU: a merge touches a dozen places on average, too few to keep a GPU busy. Encoding uses the
+The tensors stay on the CPU: most merges touch only a few places, too few to keep a GPU busy. Encoding uses the
 same line of tensors for whole corpora and for long pre-tokens; a few short ones are quicker in plain Python, since a
 tensor operation takes some microseconds whatever its size.
 """

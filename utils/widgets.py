@@ -30,11 +30,14 @@ def explore(draw: Callable, alt: str, **controls) -> None:
 
     def redraw(_change=None) -> None:
         output.clear_output(wait=True)
+        open_before = set(plots.plt.get_fignums())
         with output:
             try:
                 plots.show(draw(**{name: control.value for name, control in controls.items()}), alt=alt)
-            except (ValueError, TypeError) as error:
-                print(f"This does not work: {error}")
+            except Exception as error:  # noqa: BLE001  a person may type anything
+                for number in set(plots.plt.get_fignums()) - open_before:
+                    plots.plt.close(number)  # half drawn; left open it would turn up under another cell
+                print(f"This does not work: {' '.join(str(error).split())} ({type(error).__name__})")
 
     for control in controls.values():
         control.observe(redraw, names="value")

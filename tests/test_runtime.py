@@ -200,11 +200,15 @@ def test_the_seed_reaches_all_three_libraries():
     assert first[0] != random.random() and first[1] != numpy.random.rand() and first[2] != torch.rand(1).item()
 
 
-def test_seconds_is_the_shortest_after_one_uncounted_call():
-    naps = iter([0.2, 0.06, 0.02, 0.06])
-    measured = runtime.seconds(lambda: time.sleep(next(naps)), repeats=3)
-    assert 0.02 <= measured < 0.06
-    assert next(naps, None) is None
+def test_seconds_is_the_shortest_after_one_uncounted_call(monkeypatch):
+    clock, durations = [100.0], iter([0.25, 2.0, 0.5, 4.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def work():
+        clock[0] += next(durations)
+
+    assert runtime.seconds(work, repeats=3) == 0.5
+    assert next(durations, None) is None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -277,7 +281,7 @@ def test_a_server_that_hangs(detection, capfd):
         detection.setenv("HF_ENDPOINT", address)
         elapsed, answer = elapsed_and_answer(0.5)
         released.set()
-    assert answer is False and elapsed < 2
+    assert answer is False and elapsed < 4
     assert capfd.readouterr() == ("", "")
 
 
@@ -295,7 +299,7 @@ def test_a_server_that_drips(detection):
         detection.setenv("HF_ENDPOINT", address)
         elapsed, answer = elapsed_and_answer(0.5)
         stopped.set()
-    assert answer is False and elapsed < 2
+    assert answer is False and elapsed < 4
 
 
 def test_a_name_lookup_that_hangs(detection):
@@ -304,7 +308,7 @@ def test_a_name_lookup_that_hangs(detection):
     detection.setenv("HF_ENDPOINT", "https://hub.invalid")
     elapsed, answer = elapsed_and_answer(0.5)
     released.set()
-    assert answer is False and elapsed < 2
+    assert answer is False and elapsed < 4
 
 
 def test_a_server_that_speaks_no_http(detection, capfd):

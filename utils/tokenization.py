@@ -51,8 +51,8 @@ PATTERNS = {
 # A `tokenizers` file writes a token as printable characters: a byte that is printable in Latin-1 stands for itself, the
 # others for U+0100, U+0101, ... in order (a space becomes "\u0120"). The bytes get their ids in the order of these.
 _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
-INDEX_OF_BYTE = {byte: index for index, byte in enumerate(_BYTES_IN_ORDER)}  # GPT-2's numbers of the bytes
+BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
+INDEX_OF_BYTE = {byte: index for index, byte in enumerate(BYTES_IN_ORDER)}  # GPT-2's numbers of the bytes
 _CHARACTER_OF_BYTE = {
     byte: chr(byte if index < len(_PRINTABLE) else 0x100 + index - len(_PRINTABLE))
     for byte, index in INDEX_OF_BYTE.items()
@@ -98,7 +98,7 @@ class BytePairTokenizer:
         self._special = {token: index for index, token in enumerate(special)}
         self._first_byte = len(special)
         self.merges = [_checked_pair(pair) for pair in merges]
-        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in _BYTES_IN_ORDER]
+        self._tokens = [token.encode() for token in special] + [bytes([byte]) for byte in BYTES_IN_ORDER]
         self._made: dict[tuple[int, int], int] = {}  # pair -> id of the token that it makes
         for left, right in self.merges:
             new = len(self._tokens)

@@ -176,10 +176,7 @@ def hub_reachable(timeout: float = 4.0) -> bool:
     Raises:
         ValueError: COURSE_HUB is neither on nor off.
     """
-    setting = os.environ.get("COURSE_HUB", "").strip().lower()
-    if setting not in ("", "on", "off"):
-        raise ValueError(f"COURSE_HUB is {setting!r}. Set it to on or off, or unset it.")
-    if setting:
+    if setting := hub_setting():
         return setting == "on"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return False
@@ -188,6 +185,18 @@ def hub_reachable(timeout: float = 4.0) -> bool:
     thread.start()
     thread.join(timeout)
     return bool(answers and answers[0])
+
+
+def hub_setting() -> str:
+    """What COURSE_HUB says: "on", "off" or nothing. What is off stays off: the cache of the Hub is left out, too.
+
+    Raises:
+        ValueError: COURSE_HUB is neither on nor off.
+    """
+    setting = os.environ.get("COURSE_HUB", "").strip().lower()
+    if setting not in ("", "on", "off"):
+        raise ValueError(f"COURSE_HUB is {setting!r}. Set it to on or off, or unset it.")
+    return setting
 
 
 def _hub_answers(timeout: float) -> bool:
@@ -282,9 +291,15 @@ def gpu(does: str, needs: str) -> bool:
     return False
 
 
-def hub(does: str, needs: str) -> bool:
-    """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it."""
-    if hub_reachable():
+def hub(does: str, needs: str, loads: tuple[str, ...] = ()) -> bool:
+    """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it.
+
+    A cell that names the entries of the catalog that it `loads` also runs without the Hub, once these were fetched
+    (`python -m utils prefetch`).
+    """
+    from utils import catalog
+
+    if hub_reachable() or (loads and all(map(catalog.available, loads))):
         return True
     print(f"No Hub in this run, so this cell does nothing. With it the cell {does}. It needs {needs}.")
     return False

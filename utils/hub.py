@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def wanted(entry: dict, files: list[str], tokenizer_only: bool = False) -> list[
     """Of a repository's files those that the entry needs, the weights last; [] where some are missing.
 
     Of a model: its configuration, its tokenizer, and the weights as safetensors, or as PyTorch's own files where there
-    are none. Of a data set: the parquet or JSON files of the splits that the table names.
+    are none. Of a data set: the parquet files of the splits that the table names.
     """
     if entry["kind"] == "set":
         parts = [of_split(entry, files, split) for split in entry["splits"].values()]
@@ -63,7 +64,7 @@ def wanted(entry: dict, files: list[str], tokenizer_only: bool = False) -> list[
 
 def of_split(entry: dict, files: list[str], split: str) -> list[str]:
     """The files of one of the Hub's splits: `train-00000-of-00002.parquet`, in the configuration's folder if any."""
-    paths = [PurePosixPath(file) for file in files if file.endswith((".parquet", ".jsonl", ".json"))]
+    paths = [PurePosixPath(file) for file in files if file.endswith(".parquet")]
     starts = re.compile(rf"{re.escape(split)}[-.]")
     config = entry.get("config")
     return [str(path) for path in paths if starts.match(path.name) and (config is None or config in path.parts)]
@@ -283,12 +284,21 @@ def download(entry: dict, limit: float | None, tokenizer_only: bool, recheck: bo
     Count.total = sum(files[name].size for name in missing)
     if limit is not None and Count.total > limit * 1e6:
         raise TooLarge(Count.total / 1e6)
+    if Count.total > (free := free_space(storage(entry))):
+        raise Unavailable(f"the disk has {free / 1e6:,.0f} MB free and it needs {Count.total / 1e6:,.0f}")
     for name in names:
         path = Path(hf_hub_download(**where, filename=name, revision=commit, tqdm_class=Count))
         if name in missing and not intact(path, files[name]):
             raise Unavailable(f"{path.name} arrived damaged (its hash differs)")
     remember(entry, commit)
     return path.parents[name.count("/")]
+
+
+def free_space(folder: Path) -> int:
+    """The bytes that are free where the folder is or will be."""
+    while not folder.is_dir():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def intact(path: Path, file) -> bool:
@@ -342,6 +352,8 @@ def explain(error: BaseException, entry: dict) -> str | None:
         if isinstance(link, PermissionError):
             return f"the cache {storage(entry).parent} cannot be written"
         name = type(link).__name__
+        if name in ("FileMetadataError", "JSONDecodeError"):
+            return f"what answers at {os.environ.get('HF_ENDPOINT') or 'its address'} is not the Hub"
         if "Consistency check" in str(link) or name in ("RemoteProtocolError", "ReadError"):
             return "the download broke off"
         if name in ("UnsupportedProtocol", "InvalidURL", "LocalProtocolError"):

@@ -6,10 +6,13 @@
         notebooks      executing a notebook, the form it is saved in, a student's copy
         doctor         what this machine can run
         launcher       `python -m utils ...`: the command line over the four above
+        prefetch       fetches what the lessons load from the Hub, for a room without network
         bench          the speed table: the course's implementations beside the reference ones
 
     What the notebooks stand on
         runtime        device, dtype, threads, seed, Hub, the run card, gates, the scorecard
+        hub            downloads from the Hugging Face Hub, watched, into the Hub's own cache
+        data           data sets in one form, the Hub's and the course's; Python's documentation
         catalog        what a lesson loads: the same call with and without the Hub
 
     What the notebooks build

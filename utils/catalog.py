@@ -121,7 +121,7 @@ def _obtain(name: str, request: Request) -> tuple[object, str]:
     entry = find(name)
     if entry["kind"] == "corpus":
         return _python_documentation(entry)
-    if (place := _on_this_machine(entry)) is not None:
+    if (place := on_this_machine(entry)) is not None:
         return _read(entry, *place, request)
     try:
         return _from_hub(name, entry, request)
@@ -146,7 +146,7 @@ def _way_out(entry: dict) -> str:
     return "; it has no stand-in yet" if "hub" in entry else ""
 
 
-def _on_this_machine(entry: dict) -> tuple[Path, str] | None:
+def on_this_machine(entry: dict) -> tuple[Path, str] | None:
     """The folder in the course or in an installed package, and how to call it."""
     if "folder" in entry and (ROOT / entry["folder"]).is_dir():
         return ROOT / entry["folder"], entry["folder"]
@@ -261,10 +261,10 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
         model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True, **options)
     finally:
         logging.set_verbosity(before)
-    new = sorted(report["missing_keys"])
+    new = ", ".join(sorted({key.removeprefix(model.base_model_prefix + ".").split(".")[0] for key in report["missing_keys"]}))
     if new and name in PRETRAINED_HEADS:
-        raise Unavailable(f"there are no trained weights for {name} in {source} ({new[0]} ...)")
-    story = f"{_parameters(model)} parameters from {source}" + (", its head new and untrained" if new else "")
+        raise Unavailable(f"{source} has no trained weights for {name} (missing: {new})")
+    story = f"{_parameters(model)} parameters from {source}" + (f", new and untrained: {new}" if new else "")
     return Pretrained(model.eval(), tokenizer), story
 
 
@@ -292,7 +292,7 @@ def _parameters(model) -> str:
 def available(name: str) -> bool:
     """Whether `load` can be expected to give the thing itself and not what stands in for it."""
     entry = find(name)
-    if entry["kind"] == "corpus" or _on_this_machine(entry):
+    if entry["kind"] == "corpus" or on_this_machine(entry):
         return True
     return hub_setting() != "off" and bool(hub.cached(entry) or hub_reachable())
 
@@ -309,7 +309,7 @@ def announce(lesson: int, hub: bool) -> list[str]:
 def _source(entry: dict, reachable: bool) -> str:
     if entry["kind"] == "corpus":
         return "this Python's own files"
-    if place := _on_this_machine(entry):
+    if place := on_this_machine(entry):
         return place[1].removesuffix(", hash checked")
     if "hub" in entry and hub_setting() != "off" and hub.cached(entry):
         return f"this machine's cache of the Hub, {entry['hub']}"

@@ -39,13 +39,13 @@ posix_only = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by a 
 def child_variables(**extra: str) -> dict[str, str]:
     """The environment of a child, as a user's shell has it: no switches of this test run."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COURSE_"))}
-    return {**inherited, "PYTHONUTF8": "1", **extra}
+    return {**inherited, **extra}
 
 
 def command(root: Path, *arguments: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess:
     """`python -m utils ...` in a course."""
     return subprocess.run([sys.executable, "-m", "utils", *arguments], cwd=root, env=child_variables(**extra),
-                          capture_output=True, encoding="utf-8", timeout=timeout)
+                          capture_output=True, encoding="utf-8", errors="replace", timeout=timeout)
 
 
 def one_line(result: subprocess.CompletedProcess) -> str:
@@ -71,6 +71,16 @@ def lesson_3(root: Path, *cells) -> Path:
     path = root / "notebooks" / "03_tokenization.ipynb"
     nbformat.write(v4.new_notebook(cells=list(cells)), path)
     return path
+
+
+@pytest.fixture
+def false_kernel(tmp_path) -> str:
+    """A JUPYTER_PATH on which another program calls itself the kernel python3."""
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["no-such-python", "{connection_file}"], "display_name": "False", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return str(tmp_path / "jupyter")
 
 
 @pytest.fixture
@@ -377,12 +387,21 @@ def test_a_python_without_venv_is_told_what_to_install(in_course, monkeypatch):
     assert not environment.VENV.exists()
 
 
+def test_an_environment_that_cannot_be_made_says_why(in_course, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Error: [Errno 28] No space left on device\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(environment.CommandError, match="No space left on device. Mend that"):
+        environment.make_venv()
+    assert not environment.VENV.exists()
+
+
 def test_a_broken_venv_is_made_anew(in_course, monkeypatch, capsys):
     (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
     python = environment.venv_python()
     python.parent.mkdir(parents=True)
     python.write_text("not a Python")
     python.chmod(0o755)
+    environment.write_atomically(environment.VENV / environment.STAMP, environment.fingerprint().encode())
     left = environment.VENV / "left"
     left.write_text("from before")
     made = []
@@ -529,6 +548,16 @@ def test_a_package_taken_out_of_the_environment_comes_back(small_course):
     assert len(pip_calls(small_course)) == 2
 
 
+def test_an_activated_environment_that_is_not_complete_is_completed(small_course):
+    assert command(small_course, "bench").returncode == 0
+    (small_course / ".venv" / environment.STAMP).unlink()
+    python = small_course / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    result = subprocess.run([python, "-m", "utils", "bench"], cwd=small_course, env=child_variables(),
+                            capture_output=True, encoding="utf-8")
+    assert result.returncode == 0 and "Completing the environment" in result.stdout
+    assert len(pip_calls(small_course)) == 2
+
+
 @posix_only
 def test_an_interrupted_installation_is_finished_by_the_next_call(small_course):
     started = subprocess.Popen([sys.executable, "-m", "utils", "bench"], cwd=small_course, encoding="utf-8",
@@ -572,24 +601,24 @@ def wait_until(condition, seconds: float = 30) -> None:
 # --- run ----------------------------------------------------------------------------------------------------------
 
 
-def test_run_saves_outputs_in_the_normal_form(course):
+def test_run_saves_outputs_in_the_normal_form(course, false_kernel):
     path = lesson_3(
         course,
         v4.new_markdown_cell("# Title"),
         cell("import os, sys\nfrom pathlib import Path\nprint(Path.cwd().name, os.environ['COURSE_DEVICE'],"
-             " os.environ['COURSE_HUB'])"),
+             " os.environ['COURSE_HUB'], sys.flags.utf8_mode)"),
         cell(""),
         cell("import ipywidgets\nprint(sys.executable)\nipywidgets.IntSlider()"),
         cell("40 + 2", "solution"),
     )
-    result = command(course, "run", "3", COURSE_DEVICE="cuda")
+    result = command(course, "run", "3", COURSE_DEVICE="cuda", JUPYTER_PATH=false_kernel, PYTHONUTF8="0")
     assert result.returncode == 0, result.stderr
     assert "cell 3 of 3" in result.stdout
     assert re.search(r"03_tokenization +\d+\.\d s +\d\.\d+ GB", result.stdout)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = [one for one in notebook["cells"] if one["cell_type"] == "code"]
     assert [one["execution_count"] for one in code] == [1, None, 2, 3]
-    assert code[0]["outputs"][0]["text"] == ["notebooks cpu off\n"]
+    assert code[0]["outputs"][0]["text"] == ["notebooks cpu off 1\n"]
     assert code[2]["outputs"][0]["text"] == [f"{sys.executable}\n"]
     assert notebooks.WIDGET_VIEW not in path.read_text() and "widgets" not in notebook["metadata"]
     assert code[3]["outputs"][0]["data"]["text/plain"] == ["42"]
@@ -675,6 +704,7 @@ def test_test_runs_units_and_notebooks_in_one_pytest(pytest_call):
     command, variables = pytest_call
     assert command[1:4] == ["-m", "pytest", "tests"]
     assert str(Path("notebooks") / "03_tokenization.ipynb") in command and "--nbval-lax" in command
+    assert " ".join(command).endswith(f"-n {min(2, os.cpu_count())} --dist loadfile")
     assert variables["COURSE_DEVICE"] == "cpu" and variables["COURSE_HUB"] == "off"
     assert "COURSE_LESSONS" not in variables
 
@@ -847,16 +877,19 @@ def test_a_port_in_use_is_passed_over(monkeypatch, capsys):
 @posix_only
 @pytest.mark.slow
 @pytest.mark.parametrize(("ending", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
-def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course, ending, code):
+def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course, false_kernel, ending, code):
     lesson_3(course, cell("1"))
     lab = subprocess.Popen([sys.executable, "-m", "utils", "lab", "3", "--no-browser"], cwd=course, encoding="utf-8",
-                           env=child_variables(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                           env=child_variables(JUPYTER_PATH=false_kernel), stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE)
     try:
         address = next(line for line in lab.stdout if line.startswith("http")).strip()
         page, token = address.split("?token=")
         assert page.endswith("/lab/tree/notebooks/03_tokenization.ipynb") and len(token) > 30
         assert urllib.request.urlopen(address, timeout=30).status == 200
         server = page.partition("/lab")[0]
+        specs = json.load(urllib.request.urlopen(f"{server}/api/kernelspecs?token={token}", timeout=30))["kernelspecs"]
+        assert "ipykernel_launcher" in specs["python3"]["spec"]["argv"]
         contents = urllib.request.urlopen(f"{server}/api/contents/notebooks?token={token}", timeout=30)
         assert [one["name"] for one in json.load(contents)["content"]] == ["03_tokenization.ipynb"]
     finally:

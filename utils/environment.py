@@ -155,6 +155,8 @@ def prepare() -> Path:
     download, disk = SMALL_GB if index or sys.platform != "linux" else CUDA_GB
     if index:
         say("There is no NVIDIA GPU here: taking PyTorch's smaller build for the CPU.")
+    elif sys.platform == "linux" and not has_nvidia():
+        say("PyTorch's index of CPU builds does not answer: taking the build that pip finds.")
     if works(venv_python()):
         say(f"Completing the environment in {VENV.name}: at most {download} GB to download.")
     else:
@@ -201,7 +203,8 @@ def make_venv() -> None:
         name = f"python3.{sys.version_info.minor}-venv"
         raise CommandError("this Python came without its `venv` part, so no environment can be made. Install it "
                            f"(Debian, Ubuntu: sudo apt install {name}), or use the Python from python.org.")
-    raise CommandError(explain(output.splitlines()))
+    why = output.strip().splitlines()[-1] if output.strip() else f"`venv` ended with {made.returncode}"
+    raise CommandError(f"no environment could be made in {VENV}: {why}. Mend that and try again.")
 
 
 def cpu_index() -> str | None:
@@ -419,6 +422,7 @@ def explain(output: list[str]) -> str:
     if re.search(r"No matching distribution found for torch\b", text):
         version = platform.python_version()
         return (f"PyTorch has no build for Python {version} on {platform.system()} {platform.machine()}. Use Python "
-                "3.11, 3.12 or 3.13 (64 bit), or open the lessons on Google Colab (links in README.md).")
+                "3.11, 3.12 or 3.13 (64 bit) on a current system, or open the lessons on Google Colab (links in "
+                "README.md).")
     last = "\n  ".join(line for line in output[-6:] if line.strip())
     return f"pip could not install the requirements. Its last lines:\n  {last}\n Mend that." + again

@@ -225,7 +225,7 @@ def stop(lab: subprocess.Popen, log: str) -> None:
     lab.wait()
 
 
-def test_a_lesson_in_the_browser(address, page, course, tmp_path):
+def test_a_lesson_in_the_browser(page, address, course, tmp_path):
     try:
         open_and_run(address, page)
         saved(page, lessons.notebook_path(course, LESSON))

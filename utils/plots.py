@@ -69,7 +69,8 @@ def heatmap(axes, matrix, row_labels=None, column_labels=None, colormap: str = "
             axis.set_ticks(range(len(labels)), labels=[readable(label) for label in labels], fontsize=9, parse_math=False)
     if column_labels is not None:
         longest = max((len(str(label)) for label in column_labels), default=0)
-        axes.tick_params(axis="x", rotation=60 if longest > 3 else 0)
+        if longest > 3:  # slanted, with the end of each label under its column
+            plt.setp(axes.get_xticklabels(), rotation=60, ha="right", rotation_mode="anchor")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     if numbers:

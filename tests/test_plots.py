@@ -1,4 +1,4 @@
-"""utils.plots: figures that carry an alternative text, in letters that the font has and colors that can be told apart."""
+"""utils.plots: figures with an alternative text, in letters that the font has and colors that can be told apart."""
 
 import io
 import itertools
@@ -35,7 +35,7 @@ def drawn(figure) -> bytes:
     return buffer.getvalue()
 
 
-# --- show and figure ---------------------------------------------------------------------------------------------------
+# --- show and figure --------------------------------------------------------------------------------------------
 
 
 def test_the_alternative_text_is_in_the_metadata(notebook):
@@ -86,7 +86,9 @@ def test_the_style_is_on():
 
 def luminance(color) -> float:
     """Relative luminance, WCAG 2.2."""
-    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in plt.matplotlib.colors.to_rgb(color)]
+    channels = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in plt.matplotlib.colors.to_rgb(color)
+    ]
     return sum(weight * channel for weight, channel in zip((0.2126, 0.7152, 0.0722), channels))
 
 
@@ -114,7 +116,7 @@ def test_colors_can_be_told_apart_by_a_color_blind_reader(matrix):
     assert closest > 0.1  # red and green of the usual palettes come below 0.1 here
 
 
-# --- readable ------------------------------------------------------------------------------------------------------------
+# --- readable ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,9 @@ def test_readable(text, expected):
 
 
 def test_readable_lets_nothing_invisible_through():
-    invisible = [chr(i) for i in range(0x110000) if chr(i).isspace() or unicodedata.category(chr(i)) in ("Cc", "Cf", "Zs", "Cs")]
+    invisible = [
+        chr(i) for i in range(0x110000) if chr(i).isspace() or unicodedata.category(chr(i)) in ("Cc", "Cf", "Zs", "Cs")
+    ]
     passed = [hex(ord(c)) for c in invisible if plots.readable(c) == c]
     assert passed == []
 
@@ -142,7 +146,7 @@ def test_readable_draws_every_character(text):
     assert len(visible) >= len(text)
 
 
-# --- tokens --------------------------------------------------------------------------------------------------------------
+# --- tokens -----------------------------------------------------------------------------------------------------
 
 PIECES = {
     "spaces": ["Hello", " world", "\n", "\t", "  "],
@@ -213,7 +217,7 @@ def test_a_piece_longer_than_a_line_stays_inside():
     assert len(long) == 1, "the parts of one piece share its color"
 
 
-# --- heatmap -------------------------------------------------------------------------------------------------------------
+# --- heatmap ----------------------------------------------------------------------------------------------------
 
 
 def numbers_of(axes):

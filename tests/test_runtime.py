@@ -24,9 +24,9 @@ from utils import catalog, lessons, runtime
 
 pytestmark = pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # Device, number type, threads, seed
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def pretend_devices(monkeypatch, *names: str) -> None:
@@ -34,7 +34,9 @@ def pretend_devices(monkeypatch, *names: str) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: "cuda" in names)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: "mps" in names)
     to = torch.Tensor.to
-    monkeypatch.setattr(torch.Tensor, "to", lambda self, where, *rest: to(self, "cpu" if where in names else where, *rest))
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, where, *rest: to(self, "cpu" if where in names else where, *rest)
+    )
 
 
 def test_no_gpu_means_cpu_without_a_word(detection, capsys):
@@ -211,9 +213,9 @@ def test_seconds_is_the_shortest_after_one_uncounted_call(monkeypatch):
     assert next(durations, None) is None
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # The Hub
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -245,7 +247,9 @@ def status(code: int):
     return answer
 
 
-@pytest.mark.parametrize("code, reachable", [(200, True), (401, True), (404, True), (429, True), (500, False), (503, False)])
+@pytest.mark.parametrize(
+    "code, reachable", [(200, True), (401, True), (404, True), (429, True), (500, False), (503, False)]
+)
 def test_what_the_hub_answers(detection, code, reachable):
     with serving(status(code)) as address:
         detection.setenv("HF_ENDPOINT", address)
@@ -318,7 +322,9 @@ def test_a_server_that_speaks_no_http(detection, capfd):
     assert capfd.readouterr() == ("", ""), "a traceback of the asking thread"
 
 
-@pytest.mark.parametrize("address", ["no address", "http://", "http://127.0.0.1:port", "http://[::1", "ftp//x", "http://a b/"])
+@pytest.mark.parametrize(
+    "address", ["no address", "http://", "http://127.0.0.1:port", "http://[::1", "ftp//x", "http://a b/"]
+)
 def test_an_endpoint_that_is_no_address(detection, capfd, address):
     detection.setenv("HF_ENDPOINT", address)
     assert runtime.hub_reachable(2.0) is False
@@ -359,9 +365,9 @@ def test_hub_offline_is_respected(detection):
     assert runtime.hub_reachable() is False
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # The start of a lesson
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def test_start(threads, capsys):
@@ -451,19 +457,22 @@ def test_a_run_cannot_be_changed():
 
 
 def test_the_version_of_a_package_that_is_missing():
-    assert runtime.installed_version("torch") == torch.__version__.split("+")[0] or "+" in runtime.installed_version("torch")
+    assert runtime.installed_version("torch") == torch.__version__.split("+")[0] or "+" in runtime.installed_version(
+        "torch"
+    )
     assert runtime.installed_version("no-such-package-anywhere") == "missing"
 
 
 def test_importing_runtime_imports_no_library():
-    code = "import sys, utils.runtime; print([m for m in ('torch', 'numpy', 'transformers', 'IPython') if m in sys.modules])"
+    heavy = ("torch", "numpy", "transformers", "IPython")
+    code = f"import sys, utils.runtime; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=runtime.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # Gates
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def test_the_gate_of_a_gpu_cell(monkeypatch, capsys):
@@ -492,9 +501,9 @@ def test_the_gate_of_a_hub_cell(monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # The scorecard
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -619,14 +628,22 @@ def test_two_cards_share_nothing():
     assert second.rows == []
 
 
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 # Rounding
-# ---------------------------------------------------------------------------------------------------------------------
+# ----------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "value, digits, expected",
-    [(0.0123456, 3, 0.0123), (1234.5, 3, 1230), (999.9, 3, 1000), (-0.0456, 2, -0.046), (0.0, 3, 0.0), (12.0, 3, 12.0), (7, 3, 7)],
+    [
+        (0.0123456, 3, 0.0123),
+        (1234.5, 3, 1230),
+        (999.9, 3, 1000),
+        (-0.0456, 2, -0.046),
+        (0.0, 3, 0.0),
+        (12.0, 3, 12.0),
+        (7, 3, 7),
+    ],
 )
 def test_round_to(value, digits, expected):
     assert runtime.round_to(value, digits) == expected

@@ -127,7 +127,15 @@ def test_live_each_control_redraws(live, shown_widgets):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("no such word"), TypeError("x"), KeyError("x"), IndexError("x"), RuntimeError("x"), ZeroDivisionError("x")]
+    "error",
+    [
+        ValueError("no such word"),
+        TypeError("x"),
+        KeyError("x"),
+        IndexError("x"),
+        RuntimeError("x"),
+        ZeroDivisionError("x"),
+    ],
 )
 def test_live_an_error_is_one_line_and_the_next_value_works(live, shown_widgets, error):
     def draw(height):

@@ -23,7 +23,9 @@ from utils.runtime import ROOT, detect_device, hub_reachable, hub_setting
 TABLE = ROOT / "data" / "catalog.toml"
 LARGE = 200  # megabytes: without a GPU a larger download has to be asked for
 # Heads that are useless untrained. A classification head is new in every fine-tuning.
-PRETRAINED_HEADS = ("AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForQuestionAnswering")
+PRETRAINED_HEADS = (
+    "AutoModelForMaskedLM", "AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForQuestionAnswering",
+)  # fmt: skip
 
 
 class Pretrained(NamedTuple):
@@ -112,7 +114,8 @@ def _load(name: str, request: Request):
         loaded, story = _obtain(name, request)
     except Unavailable as reason:
         raise NotHere(f"{name} cannot be loaded, because {reason}.") from None
-    print(f"{name}: {story}")
+    note = find(name).get("note")
+    print(f"{name}: {story}" + (f" ({note})" if note else ""))
     return loaded
 
 
@@ -148,8 +151,10 @@ def _way_out(entry: dict) -> str:
 
 def on_this_machine(entry: dict) -> tuple[Path, str] | None:
     """The folder in the course or in an installed package, and how to call it."""
-    if "folder" in entry and (ROOT / entry["folder"]).is_dir():
-        return ROOT / entry["folder"], entry["folder"]
+    if "folder" in entry:
+        files = ["config.json"] if entry["kind"] == "model" else [f"{split}.jsonl" for split in entry["splits"]]
+        if all((ROOT / entry["folder"] / file).is_file() for file in files):
+            return ROOT / entry["folder"], entry["folder"]
     if package := entry.get("package"):
         if folder := package_folder(package["module"]):
             return folder / "model", f"the installed package {package['name']}, hash checked"
@@ -178,7 +183,9 @@ def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
     limit = None if free or detect_device() != "cpu" else LARGE  # the table's sizes are about; the Hub's are exact
     with progress(name) as show:
         try:
-            folder = hub.fetch(entry, limit=limit, tokenizer_only=request.tokenizer_only, recheck=bool(folder), show=show)
+            folder = hub.fetch(
+                entry, limit=limit, tokenizer_only=request.tokenizer_only, recheck=bool(folder), show=show
+            )
         except hub.TooLarge as found:
             raise Unavailable(too_large(name, found.megabytes)) from None
     return _read(entry, folder, f"the Hub, {entry['hub']}", request)
@@ -186,7 +193,8 @@ def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
 
 def too_large(name: str, megabytes: float) -> str:
     """The reason for which something large is not downloaded, with the line that asks for it."""
-    return f'it is a download of {megabytes:,.0f} MB and there is no GPU here: catalog.load("{name}", large=True) gets it'
+    ask = f'catalog.load("{name}", large=True)'
+    return f"it is a download of {megabytes:,.0f} MB and there is no GPU here: {ask} gets it"
 
 
 @contextlib.contextmanager
@@ -237,7 +245,8 @@ def _read(entry: dict, folder: Path, source: str, request: Request) -> tuple[obj
         if source.startswith("the installed package"):
             raise DamagedFile(f"{first} Get it again: {_reinstall(entry['package'])}") from error
         if "folder" in entry:
-            raise DamagedFile(f"{entry['folder']} cannot be read: {first}. Get it again: git checkout -- {entry['folder']}") from error
+            remedy = f"Get it again: git checkout -- {entry['folder']}"
+            raise DamagedFile(f"{entry['folder']} cannot be read: {first}. {remedy}") from error
         raise Unavailable(f"its files cannot be read ({first[:150]})") from error
 
 
@@ -261,7 +270,8 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
         model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True, **options)
     finally:
         logging.set_verbosity(before)
-    new = ", ".join(sorted({key.removeprefix(model.base_model_prefix + ".").split(".")[0] for key in report["missing_keys"]}))
+    parts = {key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] for key in report["missing_keys"]}
+    new = ", ".join(sorted(parts))
     if new and name in PRETRAINED_HEADS:
         raise Unavailable(f"{source} has no trained weights for {name} (missing: {new})")
     story = f"{_parameters(model)} parameters from {source}" + (f", new and untrained: {new}" if new else "")
@@ -336,8 +346,8 @@ def check_hash(path: Path, expected: str, remedy: str) -> None:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != expected:
         raise DamagedFile(
-            f"{path.name} is not the file that the catalog names: its SHA-256 is {found[:12]}..., expected {expected[:12]}... "
-            f"It was damaged or replaced. Get it again: {remedy}"
+            f"{path.name} is not the file that the catalog names: its SHA-256 is {found[:12]}..., expected "
+            f"{expected[:12]}... It was damaged or replaced. Get it again: {remedy}"
         )
 
 

@@ -31,7 +31,7 @@ IN_MEMORY = 200_000_000  # bytes; larger files are mapped into memory from the c
 
 
 def features(columns: dict) -> datasets.Features:  # noqa: F821
-    """The types of a set's columns, from the table: "string", {class = names}, {list = type}, {translation = languages}."""
+    """The types of a set's columns, from what the table says of them (see its head)."""
     from datasets import ClassLabel, Features, List, Translation, Value
 
     def type_of(column):
@@ -124,7 +124,8 @@ def _parquet(paths: list[str], columns: list[str]) -> datasets.Dataset:  # noqa:
 
     if sum(os.path.getsize(path) for path in paths) > IN_MEMORY:
         return Dataset.from_parquet(paths, columns=columns)
-    return concatenate_datasets([Dataset(table.InMemoryTable(parquet.read_table(path, columns=columns))) for path in paths])
+    tables = (table.InMemoryTable(parquet.read_table(path, columns=columns)) for path in paths)
+    return concatenate_datasets([Dataset(rows) for rows in tables])
 
 
 def follow(value, steps: list[str]):
@@ -222,7 +223,8 @@ def _blocks(tree: ast.Module) -> Iterator[ast.AST]:
         node = waiting.popleft()
         yield node
         for part in ("body", "handlers", "orelse", "finalbody", "cases"):
-            waiting.extend(child for child in getattr(node, part, ()) if hasattr(child, "body") or hasattr(child, "cases"))
+            children = getattr(node, part, ())
+            waiting.extend(child for child in children if hasattr(child, "body") or hasattr(child, "cases"))
 
 
 def split_of(name: str, shares: dict[str, int]) -> str:

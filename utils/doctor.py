@@ -110,10 +110,10 @@ def examine_data() -> None:
     """Prints a line for every entry of the catalog: rows, size, hash, where it is."""
     from utils import catalog
 
-    say(f"{'Name':<30} {'Rows':>9} {'Megabytes':>9}  {'SHA-256':<12}  Where")
+    say(f"{'Name':<30} {'Rows':>10} {'Megabytes':>9}  {'SHA-256':<12}  Where")
     for name, entry in catalog.entries().items():
         rows, megabytes, digest, where = data_row(entry)
-        say(f"{name:<30} {rows:>9} {megabytes:>9}  {digest:<12}  {where}")
+        say(f"{name:<30} {rows:>10} {megabytes:>9}  {digest:<12}  {where}")
     say("")
     say("~ about, as the catalog has it: not checked against the Hub. The hash of a folder is that of its data files.")
 
@@ -128,7 +128,8 @@ def data_row(entry: dict) -> tuple[str, str, str, str]:
     if entry["kind"] == "corpus":
         return "-", megabytes, "-", "here: this Python's own files"
     if folder := place[0] if place else None if "hub" not in entry else hub.cached(entry):
-        files = sorted(path for path in folder.rglob("*") if path.suffix in (".jsonl", ".safetensors", ".bin", ".parquet"))
+        kinds = (".jsonl", ".safetensors", ".bin", ".parquet")
+        files = sorted(path for path in folder.rglob("*") if path.suffix in kinds)
         megabytes = f"{sum(file.stat().st_size for file in files) / 1e6:,.1f}"
         if place:
             digest = fingerprint(files)

@@ -142,7 +142,7 @@ def fetch(
 
 
 def _watch(process: subprocess.Popen, show: Callable[[int, int], None] | None) -> dict | None:
-    """The child's last word, {"folder"}, {"reason"} or {"too_large"}; {} where it died without one, None where it fell silent."""
+    """The child's last word, {"folder"}, {"reason"} or {"too_large"}; {} where it died without, None where it fell silent."""
     started, ready = time.monotonic(), False
     for line in environment.lines_and_pauses(process.stdout, seconds=PATIENCE):
         if line is None:
@@ -180,7 +180,8 @@ def _sweep(entry: dict, started: float) -> None:
 
 def _child_variables() -> dict[str, str]:
     variables = environment.child_environment(
-        HF_HUB_OFFLINE="0", TRANSFORMERS_OFFLINE="0", HF_HUB_ETAG_TIMEOUT=str(PATIENCE), HF_HUB_DOWNLOAD_TIMEOUT=str(PATIENCE),
+        HF_HUB_OFFLINE="0", TRANSFORMERS_OFFLINE="0",
+        HF_HUB_ETAG_TIMEOUT=str(PATIENCE), HF_HUB_DOWNLOAD_TIMEOUT=str(PATIENCE),
         HF_HUB_DISABLE_XET="1",  # plain HTTP only: one way to fail, and a tested one
         HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_DISABLE_SYMLINKS_WARNING="1",
     )  # fmt: skip

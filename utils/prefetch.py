@@ -71,7 +71,8 @@ def plan(numbers: set[int], large: bool) -> list[Task]:
             tasks.append(Task(name, tokenizer_only=False))
             continue
         if whole:
-            say(f"{name}: left out, {'gated and ' if entry['gated'] else ''}{entry['megabytes']:,} MB; --large fetches it")
+            gated = "gated and " if entry["gated"] else ""
+            say(f"{name}: left out, {gated}{entry['megabytes']:,} MB; --large fetches it")
         if numbers.intersection(entry.get("tokenizer_lessons", ())):
             tasks.append(Task(name, tokenizer_only=True))
     return tasks

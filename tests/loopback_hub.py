@@ -446,7 +446,7 @@ llama3 = functools.partial(whole_tokenizer, LLAMA)
 
 MODELS = {
     "sentence-transformers/all-MiniLM-L6-v2": model("BertModel", "BertConfig", BERT_SIZES, word_pieces),
-    "google-bert/bert-base-uncased": model("BertForMaskedLM", "BertConfig", BERT_SIZES, word_pieces),
+    "google-bert/bert-base-uncased": model("BertForPreTraining", "BertConfig", BERT_SIZES, word_pieces),
     "FacebookAI/roberta-base": model("RobertaForMaskedLM", "RobertaConfig", BERT_SIZES, roberta),
     "distilbert/distilbert-base-uncased": model("DistilBertForMaskedLM", "DistilBertConfig", DISTILBERT_SIZES, word_pieces),
     "distilbert/distilbert-base-uncased-finetuned-sst-2-english": model(

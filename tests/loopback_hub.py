@@ -407,10 +407,10 @@ def marian() -> dict[str, bytes]:
     import sentencepiece
 
     files = {}
-    for side in ("source", "target"):
+    for side, text in (("source", SENTENCE), ("target", SENTENCE[::-1])):
         buffer = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter([SENTENCE] * 20), model_writer=buffer, vocab_size=40, minloglevel=2, hard_vocab_limit=False
+            sentence_iterator=iter([text] * 20), model_writer=buffer, vocab_size=40, minloglevel=2, hard_vocab_limit=False
         )
         files[f"{side}.spm"] = buffer.getvalue()
     processor = sentencepiece.SentencePieceProcessor(model_proto=files["source.spm"])

@@ -11,6 +11,7 @@ import functools
 import gc
 import json
 import os
+import re
 import sysconfig
 import zlib
 from collections import deque
@@ -22,6 +23,7 @@ LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2t
             "distutils", "lib-dynload", "pydoc_data", "__pycache__", "__phello__"}  # fmt: skip
 SHORTEST = 40  # characters; below that a docstring is a label and no text
 SPLITS = ("train", "validation", "test")
+SENTENCE_END = re.compile(r'(?<=[.!?])\s+(?=["A-Z0-9])|(?<=[.!?]")\s+(?=["A-Z0-9])')
 IN_MEMORY = 200_000_000  # bytes; larger files are mapped into memory from the cache of `datasets`
 
 
@@ -137,6 +139,15 @@ def follow(value, steps: list[str]):
     for step in steps:
         value = value[int(step) if isinstance(value, list) else step]
     return value
+
+
+def sentences(article: str) -> list[str]:
+    """The sentences of a text of `articles`, as its column key_sentences counts them.
+
+    >>> sentences('It rained. "Stay in!" she said. Nobody did.')
+    ['It rained.', '"Stay in!" she said.', 'Nobody did.']
+    """
+    return SENTENCE_END.split(article)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

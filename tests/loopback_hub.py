@@ -78,13 +78,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         path = urllib.parse.unquote(url.path)
         self.hub.requests.append((self.command, path))
-        if path == "/" or path == "":  # is anybody there?
-            return self.send(200, b"a hub")
         failure = self.hub.failure
         if failure == "slow":
             self.hub.ending.wait(60)
             self.close_connection = True
             return None
+        if path in ("", "/"):  # is anybody there?
+            return self.send(200, b"a hub")
         if failure == "gated":
             return self.send(401, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "Access to this model is restricted."})
         if failure == "strange":

@@ -149,12 +149,13 @@ def test_options_and_another_class_reach_transformers(loopback):
     assert type(model).__name__ == "BertForMaskedLM" and model.config._attn_implementation == "eager"
 
 
-def test_a_tokenizer_alone(loopback, capsys):
+def test_a_tokenizer_alone(loopback, capsys, monkeypatch):
     tokenizer = catalog.load_tokenizer("bert-base-uncased")
     assert tokenizer.tokenize("The fox") == ["the", "fox"]
     assert "a vocabulary of" in capsys.readouterr().out
     assert not any("safetensors" in path for path in loopback.downloaded())
-    assert not catalog.available("bert-base-uncased") or catalog.hub_reachable(), "the tokenizer is not the model"
+    monkeypatch.setattr(catalog, "hub_reachable", lambda: False)
+    assert catalog.available("bert-base-uncased", tokenizer_only=True) and not catalog.available("bert-base-uncased")
 
 
 # --- large things without a GPU -----------------------------------------------------------------------------------------
@@ -264,6 +265,18 @@ def test_a_hub_that_is_found_out_to_be_down(detected, minilm, monkeypatch, capsy
     assert "because the Hub cannot be reached" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_hub_that_is_found_out_to_be_slow(detected, minilm, capsys):
+    detected.failure = "slow"
+    start = time.monotonic()
+    catalog.load("bert-base-uncased", large=True)
+    assert time.monotonic() - start < LONGEST
+    assert "because the Hub cannot be reached" in capsys.readouterr().out
+    start = time.monotonic()
+    catalog.load("roberta-base", large=True)
+    assert time.monotonic() - start < 3, "found out once a session"
+
+
 NO_SPACE = """
 import builtins, errno, io, pathlib
 opened = pathlib.Path.open
@@ -362,6 +375,7 @@ def test_what_is_cached_is_used_without_a_network(detected, monkeypatch, capsys)
     assert runtime.hub("trains on IMDB", "42 MB of download", loads=("imdb",)), "the cell runs: all it loads is here"
     assert not runtime.hub("trains on both", "more", loads=("imdb", "conll2003"))
     assert not runtime.hub("trains", "something unnamed")
+    assert not runtime.hub("cuts", "more", tokenizers=("bert-base-uncased",))
     assert "this machine's cache" in next(line for line in catalog.announce(6, hub=False) if line.startswith("imdb"))
     monkeypatch.setenv("COURSE_HUB", "off")
     runtime.hub_reachable.cache_clear()

@@ -299,12 +299,12 @@ def _parameters(model) -> str:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def available(name: str) -> bool:
-    """Whether `load` can be expected to give the thing itself and not what stands in for it."""
+def available(name: str, tokenizer_only: bool = False) -> bool:
+    """Whether the thing itself, and not what stands in for it, is on this machine or to be had from the Hub."""
     entry = find(name)
     if entry["kind"] == "corpus" or on_this_machine(entry):
         return True
-    return hub_setting() != "off" and bool(hub.cached(entry) or hub_reachable())
+    return hub_setting() != "off" and (hub.cached(entry, tokenizer_only) is not None or hub_reachable())
 
 
 def announce(lesson: int, hub: bool) -> list[str]:

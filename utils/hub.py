@@ -1,6 +1,6 @@
 """Downloads from the Hugging Face Hub that never hang and leave no half-written file.
 
-A child process downloads (the second half of this file) and writes a line whenever bytes have come; the parent (the
+A child process downloads (the second half of this file) and writes a line whenever the Hub has sent something; the parent (the
 first half) watches the lines and stops the child after five seconds without one. What has arrived lies in the Hub's
 own cache and is used from then on, with and without a network. The parent needs the standard library only.
 """
@@ -125,10 +125,12 @@ def fetch(
             [sys.executable, "-m", "utils.hub", request], cwd=environment.ROOT, env=_child_variables(),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", errors="replace",
         )  # fmt: skip
+        answer = None
         try:
             answer = _watch(process, show)
         finally:
-            if not _stop(process):
+            kindly = _stop(process)
+            if answer == {} or not kindly:
                 _sweep(entry, started)
         errors.seek(0)
         said = errors.read()
@@ -150,10 +152,12 @@ def _watch(process: subprocess.Popen, show: Callable[[int, int], None] | None) -
                 return None
             continue
         ready = True
+        if not line.startswith("{"):  # something that a library printed
+            continue
         message = json.loads(line)
-        if "bytes" not in message and "ready" not in message:
+        if "bytes" not in message:
             return message
-        if show and message.get("bytes"):
+        if show and message["bytes"]:
             show(message["bytes"], message["total"])
     return {}
 
@@ -172,7 +176,7 @@ def _stop(process: subprocess.Popen) -> bool:
 
 
 def _sweep(entry: dict, started: float) -> None:
-    """Removes what a child that was ended by force left half-written since it started."""
+    """Removes what a child that died or was ended by force left half-written since it started."""
     for path in storage(entry).glob("blobs/*.incomplete"):
         if path.stat().st_mtime >= started - 1:
             path.unlink(missing_ok=True)
@@ -233,6 +237,7 @@ class Count:
 
     @staticmethod
     def say() -> None:
+        """A sign of life."""
         if time.monotonic() - Count.said > 0.1:
             Count.said = time.monotonic()
             tell(bytes=int(Count.done), total=Count.total)
@@ -269,11 +274,13 @@ def download(entry: dict, limit: float | None, tokenizer_only: bool, recheck: bo
     from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
 
     constants.DOWNLOAD_CHUNK_SIZE = 1 << 16  # else ten megabytes have to come before one is counted
-    tell(ready=True)
+    Count.say()
     where = {"repo_id": entry["hub"], "repo_type": "dataset" if entry["kind"] == "set" else "model"}
     commit = HfApi().repo_info(**where, revision=entry["revision"], timeout=PATIENCE).sha
+    Count.say()
     tree = HfApi().list_repo_tree(**where, revision=commit, recursive=True)
     files = {file.path: file for file in tree if hasattr(file, "size")}
+    Count.say()
     names = wanted(entry, list(files), tokenizer_only)
     if not names:
         raise Unavailable("the Hub's repository does not hold the files that are expected there")

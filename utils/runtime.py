@@ -291,15 +291,18 @@ def gpu(does: str, needs: str) -> bool:
     return False
 
 
-def hub(does: str, needs: str, loads: tuple[str, ...] = ()) -> bool:
+def hub(does: str, needs: str, loads: tuple[str, ...] = (), tokenizers: tuple[str, ...] = ()) -> bool:
     """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it.
 
-    A cell that names the entries of the catalog that it `loads` also runs without the Hub, once these were fetched
-    (`python -m utils prefetch`).
+    A cell that names what it loads of the catalog, whole or as `tokenizers` alone, also runs without the Hub, once that
+    was fetched (`python -m utils prefetch`).
     """
     from utils import catalog
 
-    if hub_reachable() or (loads and all(map(catalog.available, loads))):
+    if hub_reachable():
+        return True
+    here = [catalog.available(name) for name in loads] + [catalog.available(name, tokenizer_only=True) for name in tokenizers]
+    if here and all(here):
         return True
     print(f"No Hub in this run, so this cell does nothing. With it the cell {does}. It needs {needs}.")
     return False

@@ -19,6 +19,7 @@
         tokenization   byte-level BPE in PyTorch tensors
         layers         the parts that several models share
         attention      scaled dot-product and multi-head attention, masks, the key-value cache
+        positions      sinusoids, learned, relative (Shaw, T5), ALiBi, RoPE
 
     What the notebooks show
         plots          one plotting style, figures with alternative text

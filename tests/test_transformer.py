@@ -143,10 +143,10 @@ def test_the_parts():
     embedding = Embedding(V, C, SinusoidalPositions(C))
     ids = torch.tensor([[4, 5]])
     torch.testing.assert_close(embedding(ids)[:, 1:], embedding(ids[:, 1:], start=1))
-    places = SinusoidalPositions(C)(torch.tensor([0, 3]))
-    assert places[0, 0::2].eq(0).all() and places[0, 1::2].eq(1).all()
-    torch.testing.assert_close(places[1, 2:4], torch.tensor([3 * 1e4 ** (-2 / C), 3 * 1e4 ** (-2 / C)]).mul(1.0).sin_().where(
-        torch.tensor([True, False]), torch.tensor(math.cos(3 * 1e4 ** (-2 / C)))))  # fmt: skip
+    places = SinusoidalPositions(C)(3, start=1)  # the places 1, 2, 3
+    angle = 3 * 10_000 ** (-2 / C)
+    torch.testing.assert_close(places[2, 2:4], torch.tensor([math.sin(angle), math.cos(angle)]))
+    torch.testing.assert_close(SinusoidalPositions(C)(4)[1:], places)
     assert OutputHead(embedding).weight is embedding.weight
     x = torch.randn(2, 3, C)
     torch.testing.assert_close(Residual(C)(x, torch.zeros_like), x)

@@ -91,17 +91,18 @@ class SinusoidalPositions(nn.Module):
         rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
         self.register_buffer("rates", rates, persistent=False)
 
-    def forward(self, places: Tensor) -> Tensor:
-        """places (...) as whole numbers -> (..., C): sine at the even numbers of a vector, cosine at the odd ones."""
-        angles = places[..., None] * self.rates  # (..., C / 2)
-        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)  # (..., C / 2, 2) -> (..., C)
+    def forward(self, length: int, start: int = 0) -> Tensor:
+        """The vectors (T, C) of the places start .. start + length - 1: sine at their even numbers, cosine at the odd ones."""
+        places = torch.arange(start, start + length, device=self.rates.device)  # (T,)
+        angles = places[:, None] * self.rates  # (T, C / 2)
+        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)  # (T, C / 2, 2) -> (T, C)
 
 
 class Embedding(nn.Module):
     """Token ids to vectors: a learned row for each id, times the root of C, plus the position, then dropout. Section 3.4.
 
     The rows start with variance 1 / C, so that after the scaling their numbers are as large as those of the positions.
-    positions: a module from places (T,) to vectors (T, C), such as SinusoidalPositions; None for no positions.
+    positions: a module from a length T and a first place to vectors (T, C), such as SinusoidalPositions; None for none.
     """
 
     def __init__(self, vocabulary_size: int, width: int, positions: nn.Module | None = None, dropout: float = 0.0):
@@ -114,7 +115,7 @@ class Embedding(nn.Module):
         """ids (B, T), whose first token stands at place `start` -> (B, T, C)"""
         x = F.embedding(ids, self.weight) * math.sqrt(self.weight.shape[1])
         if self.positions is not None:
-            x = x + self.positions(torch.arange(start, start + ids.shape[1], device=ids.device))
+            x = x + self.positions(ids.shape[1], start)
         return self.dropout(x)
 
     def extra_repr(self) -> str:

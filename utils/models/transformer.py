@@ -129,7 +129,7 @@ class Stack(nn.Module):
 class Transformer(nn.Module):
     """Encoder and decoder with one vocabulary; embedding and output head share one matrix.
 
-    positions: a module from places (T,) to vectors (T, C), such as utils.layers.SinusoidalPositions(C).
+    positions: what gives (T, C) for a length and a first place, such as utils.layers.SinusoidalPositions(C).
     pad_id: the id that fills up short sources; nobody looks at it. Targets are filled up at their end, where the causal
     mask hides the filling anyway.
     """

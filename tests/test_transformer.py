@@ -9,6 +9,7 @@ from torch import nn
 from utils.attention import causal_mask, length_mask
 from utils.layers import Embedding, FeedForward, LayerNorm, OutputHead, Residual, SinusoidalPositions
 from utils.models.transformer import Config, DecoderOnly, EncoderOnly, Transformer
+from utils.positions import LearnedPositions, sinusoidal
 
 B, S, T, C, V = 3, 7, 5, 24, 30
 LENGTHS = torch.tensor([7, 4, 2])
@@ -147,6 +148,9 @@ def test_the_parts():
     angle = 3 * 10_000 ** (-2 / C)
     torch.testing.assert_close(places[2, 2:4], torch.tensor([math.sin(angle), math.cos(angle)]))
     torch.testing.assert_close(SinusoidalPositions(C)(4)[1:], places)
+    assert torch.equal(SinusoidalPositions(C)(50), sinusoidal(50, C))
+    learned = Embedding(V, C, LearnedPositions(5, C))
+    torch.testing.assert_close(learned(ids, start=2) - learned(ids), (learned.positions.weight[2:4] - learned.positions.weight[:2])[None])
     assert OutputHead(embedding).weight is embedding.weight
     x = torch.randn(2, 3, C)
     torch.testing.assert_close(Residual(C)(x, torch.zeros_like), x)

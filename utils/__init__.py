@@ -6,15 +6,19 @@
         notebooks      executing a notebook, the form it is saved in, a student's copy
         doctor         what this machine can run
         launcher       `python -m utils ...`: the command line over the four above
+        prefetch       fetches what the lessons load from the Hub, for a room without network
         bench          the speed table: the course's implementations beside the reference ones
 
     What the notebooks stand on
         runtime        device, dtype, threads, seed, Hub, the run card, gates, the scorecard
+        hub            downloads from the Hugging Face Hub, watched, into the Hub's own cache
+        data           data sets in one form, the Hub's and the course's; Python's documentation
         catalog        what a lesson loads: the same call with and without the Hub
 
     What the notebooks build
         tokenization   byte-level BPE in PyTorch tensors
         attention      scaled dot-product and multi-head attention, masks, the key-value cache
+        positions      sinusoids, learned, relative (Shaw, T5), ALiBi, RoPE
         layers         the other parts of a transformer: embedding, layer norm, feed-forward, residual, output head
         models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only)
         training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume

@@ -11,11 +11,15 @@ Source: Vaswani et al., "Attention Is All You Need" (2017, arXiv 1706.03762), se
 A mask is boolean and says True where a query MAY attend, as in torch.nn.functional.scaled_dot_product_attention.
 (The masks of torch.nn.MultiheadAttention say the opposite: True where it may not.)
 
+A bias is a tensor of numbers that are added to the scaled scores before the softmax; positions.py has some that are made
+of the distance between query and key.
+
 A query that may attend to nothing gets weights of zero and an output of zero, in both functions here.
 PyTorch's scaled_dot_product_attention gives zero as well; torch.nn.MultiheadAttention gives NaN when asked for weights.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -23,23 +27,32 @@ from torch import Tensor, nn
 
 
 def scaled_dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, scale: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    scale: float | None = None,
+    bias: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """softmax(Q K^T / sqrt(D)) V: equation 1 of the paper. Gives the output and the weights.
 
     query (..., T, D), key (..., S, D), value (..., S, E); the leading axes are the same or broadcast.
     mask: boolean, broadcast to (..., T, S), True where the query may attend.
     scale: what the scores are multiplied by; 1 / sqrt(D) where it is not given.
+    bias: broadcast to (..., T, S), added to the scaled scores.
 
     Returns the output (..., T, E) and the weights (..., T, S). Each row of the weights sums to one,
     or to zero where the mask leaves the query nothing.
 
-    Raises ValueError for shapes that do not fit together, TypeError for a mask that is not boolean.
+    Raises ValueError for shapes that do not fit together, TypeError for a mask that is not boolean or a bias that is.
     """
     _check_projections(query, key, value)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     # Scaling the query instead of the scores is the same, and T x D multiplications instead of T x S.
     scores = (query * scale) @ key.transpose(-2, -1)  # (..., T, D) @ (..., D, S) -> (..., T, S)
+    if bias is not None:
+        check_bias(bias, scores.shape)
+        scores = scores + bias
     if mask is None:
         weights = scores.softmax(dim=-1)
     else:
@@ -57,30 +70,41 @@ def fused_attention(
     mask: Tensor | None = None,
     causal: bool = False,
     dropout: float = 0.0,
+    bias: Tensor | None = None,
 ) -> Tensor:
     """The output of `scaled_dot_product_attention`, by PyTorch's own kernel, which never stores all the weights.
 
     query (B, H, T, D), key and value (B, H, S, D).
     mask: boolean, broadcast to (B, H, T, S), True where the query may attend.
-    causal: position t sees positions 0..t; only for T = S and without a mask. The kernel then skips half of the work.
+    causal: position t sees positions 0..t; only for T = S, without mask and bias. The kernel then skips half of the work.
     dropout: the share of the weights that is dropped; the caller passes 0.0 outside training.
+    bias: broadcast to (B, H, T, S), added to the scaled scores.
 
     Returns the output (B, H, T, D). Raises as `scaled_dot_product_attention` does.
     """
     _check_projections(query, key, value)
+    shape = (*query.shape[:-1], key.shape[-2])  # (B, H, T, S)
+    if bias is not None:
+        check_bias(bias, shape)
+        bias = (bias[None] if bias.dim() == 3 else bias).to(query.dtype)  # the fast kernel takes two axes or four
     if mask is None:
+        if causal and bias is not None:
+            raise ValueError("Both a bias and causal=True were given. Pass the mask itself: mask=causal_mask(T).")
         if causal and query.shape[-2] != key.shape[-2]:
             raise ValueError(
                 f"causal=True needs as many queries as keys, but there are {query.shape[-2]} and {key.shape[-2]}: "
                 "which of them lies in the past is not known here. Pass mask=causal_mask(T, past) instead."
             )
-        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=causal)
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout, is_causal=causal)
     if causal:
         raise ValueError("Both a mask and causal=True were given. Combine them: mask & causal_mask(T).")
-    check_mask(mask, (*query.shape[:-1], key.shape[-2]))
+    check_mask(mask, shape)
     # What a kernel makes of a row with nothing to attend is its own affair: let it see everything, then say zero.
     nothing = ~mask.any(dim=-1, keepdim=True)  # (B, H, T, 1)
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask | nothing, dropout_p=dropout)
+    allowed = mask | nothing
+    if bias is not None:
+        allowed = bias.masked_fill(~allowed, -torch.inf)  # the kernel adds what is not boolean
+    output = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout)
     return output.masked_fill(nothing, 0.0)
 
 
@@ -188,11 +212,20 @@ class MultiHeadAttention(nn.Module):
     width: C, the size of the vectors. heads: H, which must divide C.
     bias: whether the four projections add a bias (the paper's have none, PyTorch's and BERT's have).
     dropout: the share of the attention weights that is dropped in training.
+    rotate: rotate(x, start) gives the queries or keys x (B, H, T, D), the first of which stands at place `start`, turned
+        by their places: positions.RotaryPositions. For self-attention only.
 
     Raises ValueError where heads do not divide the width or dropout is not in [0, 1).
     """
 
-    def __init__(self, width: int, heads: int, bias: bool = True, dropout: float = 0.0):
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        bias: bool = True,
+        dropout: float = 0.0,
+        rotate: Callable[[Tensor, int], Tensor] | None = None,
+    ):
         super().__init__()
         if width < 1 or heads < 1 or width % heads:
             raise ValueError(
@@ -201,7 +234,7 @@ class MultiHeadAttention(nn.Module):
             )
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout is the share of weights that is dropped, from 0 to below 1, not {dropout}.")
-        self.width, self.heads, self.dropout = width, heads, dropout
+        self.width, self.heads, self.dropout, self.rotate = width, heads, dropout, rotate
         # Four matrices and not one fused: as fast on a CPU, and each has a name.
         self.query_projection = nn.Linear(width, width, bias=bias)
         self.key_projection = nn.Linear(width, width, bias=bias)
@@ -216,6 +249,7 @@ class MultiHeadAttention(nn.Module):
         causal: bool = False,
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
+        bias: Tensor | Callable[[Tensor, int], Tensor] | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """x (B, T, C) asks; context (B, S, C) answers, or x itself where there is none (self-attention, S = T).
 
@@ -224,26 +258,33 @@ class MultiHeadAttention(nn.Module):
         need_weights: gives the weights (B, H, T, S) too, before dropout; slower, since the kernel does not keep them.
         cache: self-attention appends this call's keys and values, and attends to all so far (then S = past + T).
             Cross-attention fills it once from the context, and takes all later calls' keys and values from there.
+        bias: added to the scaled scores: a tensor (T, S) or (H, T, S) or (B, H, T, S), or a function of the queries
+            (B, H, T, D) and of S that gives one (positions.ShawBias).
 
         Returns the output (B, T, C), or (output, weights) with need_weights.
-        Raises ValueError for shapes that do not fit, TypeError for a mask that is not boolean; for a cache see there.
+        Raises ValueError for shapes that do not fit, TypeError for a mask that is not boolean or a bias that is; for a
+        cache see there.
         """
         self._check_inputs(x, context, causal)
         past = 0 if cache is None else cache.length
         query = self._split(self.query_projection(x))  # (B, T, C) -> (B, H, T, D)
+        query = query if self.rotate is None else self.rotate(query, past)
         key, value = self._keys_and_values(x, context, cache)  # (B, H, S, D) each
         shape = (*query.shape[:-1], key.shape[-2])  # (B, H, T, S)
         if mask is not None:
             check_mask(mask, shape, axes=(2, 4))
-        if causal and (mask is not None or past or need_weights):
+        if bias is not None and not isinstance(bias, Tensor):
+            bias = bias(query, shape[-1])
+        if causal and (mask is not None or bias is not None or past or need_weights):
             mine = causal_mask(x.shape[1], past, device=x.device)
             mask, causal = mine if mask is None else mask & mine, False
         if need_weights:
-            mixed, weights = scaled_dot_product_attention(query, key, value, mask)
+            mixed, weights = scaled_dot_product_attention(query, key, value, mask, bias=bias)
             if self.training and self.dropout:
                 mixed = F.dropout(weights, self.dropout) @ value
         else:
-            mixed = fused_attention(query, key, value, mask, causal, self.dropout if self.training else 0.0)
+            dropout = self.dropout if self.training else 0.0
+            mixed = fused_attention(query, key, value, mask, causal, dropout, bias)
         output = self.output_projection(mixed.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H, D) -> (B, T, C)
         return (output, weights) if need_weights else output
 
@@ -265,6 +306,8 @@ class MultiHeadAttention(nn.Module):
             return cache.keys, cache.values
         source = x if context is None else context
         key, value = self._split(self.key_projection(source)), self._split(self.value_projection(source))
+        if self.rotate is not None:  # before the cache: a place never changes, so a key is turned once
+            key = self.rotate(key, 0 if cache is None else cache.length)
         return (key, value) if cache is None else cache.append(key, value)
 
     def _check_inputs(self, x: Tensor, context: Tensor | None, causal: bool) -> None:
@@ -287,6 +330,11 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(
                 f"x has {x.shape[0]} sequences, context has {context.shape[0]}: each sequence needs its own context. "
                 "Give both the same batch size; one context for all: context.expand(len(x), -1, -1)."
+            )
+        if self.rotate is not None:
+            raise ValueError(
+                "Rotated queries and keys with a context: places in two different sequences have no distance. "
+                "Make the cross-attention without rotate."
             )
         if causal:
             raise ValueError(
@@ -344,6 +392,23 @@ def check_mask(mask: Tensor, shape: tuple[int, ...], axes: tuple[int, ...] | Non
             f"A mask of shape {_shape(mask)} does not fit scores of shape {tuple(shape)}. "
             f"Use (T, S) = {tuple(shape[-2:])} for all sequences, or (B, 1, T, S) for each its own. "
             "A padding mask of shape (B, S) becomes mask[:, None, None, :]."
+        )
+
+
+def check_bias(bias: Tensor, shape: tuple[int, ...]) -> None:
+    """Raises TypeError for a bias that holds no floating-point numbers, ValueError where it does not fit (..., T, S)."""
+    if not bias.is_floating_point():
+        raise TypeError(
+            f"The bias has dtype {bias.dtype}; it is added to the scores, so it needs floating-point numbers. "
+            "What a query may attend to at all is said by mask=, not by bias=."
+        )
+    fits = 2 <= bias.dim() <= len(shape) and all(
+        have in (1, want) for have, want in zip(reversed(bias.shape), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise ValueError(
+            f"A bias of shape {_shape(bias)} does not fit scores of shape {tuple(shape)}. "
+            f"Use (T, S) = {tuple(shape[-2:])} for all heads, or (H, T, S) for each its own."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import json
 import os
 import platform
@@ -100,6 +101,54 @@ def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> s
     if total and free < need:
         return f"runs with {need:.1f} GB free: close programs"
     return "runs here" + (f", with {lesson.tools}" if lesson.tools else "")
+
+
+# --- the data sets and models -------------------------------------------------------------------------------------
+
+
+def examine_data() -> None:
+    """Prints a line for every entry of the catalog: rows, size, hash, where it is."""
+    from utils import catalog
+
+    say(f"{'Name':<30} {'Rows':>10} {'Megabytes':>9}  {'SHA-256':<12}  Where")
+    for name, entry in catalog.entries().items():
+        rows, megabytes, digest, where = data_row(entry)
+        say(f"{name:<30} {rows:>10} {megabytes:>9}  {digest:<12}  {where}")
+    say("")
+    say("~ about, as the catalog has it: not checked against the Hub. The hash of a folder is that of its data files.")
+
+
+def data_row(entry: dict) -> tuple[str, str, str, str]:
+    """Rows, megabytes, hash and place of an entry."""
+    from utils import catalog, hub
+
+    on_hub = f"the Hub, {entry['hub']}{', gated' if entry['gated'] else ''}" if "hub" in entry else ""
+    rows, megabytes, digest = (f"~{entry['rows']:,}" if "rows" in entry else "-"), f"~{entry['megabytes']:,}", "-"
+    place = catalog.on_this_machine(entry)
+    if entry["kind"] == "corpus":
+        return "-", megabytes, "-", "here: this Python's own files"
+    if folder := place[0] if place else None if "hub" not in entry else hub.cached(entry):
+        kinds = (".jsonl", ".safetensors", ".bin", ".parquet")
+        files = sorted(path for path in folder.rglob("*") if path.suffix in kinds)
+        megabytes = f"{sum(file.stat().st_size for file in files) / 1e6:,.1f}"
+        if place:
+            digest = fingerprint(files)
+        if entry["kind"] == "set" and place:
+            rows = f"{sum(line.strip() != b'' for file in files for line in file.open('rb')):,}"
+        here = f"here: {place[1] if place else 'the cache of the Hub'}".removesuffix(", hash checked")
+        return rows, megabytes, digest, " and ".join(filter(None, (here, on_hub)))
+    stand_in = f"; {entry['stand_in']} stands in" if "stand_in" in entry else "" if on_hub else "missing here"
+    return rows, megabytes, digest, on_hub + stand_in
+
+
+def fingerprint(files: list[Path]) -> str:
+    """The start of the SHA-256 of the files, one after the other."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()[:12]
 
 
 # --- memory, without psutil ---------------------------------------------------------------------------------------

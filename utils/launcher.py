@@ -107,8 +107,12 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
     command = add("copy", copy, "writes your own copy of lessons, without outputs and solutions", installed=False)
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
-    add("doctor", lambda options: doctor.examine(), "says what this machine can run, lesson by lesson",
-        installed=False)
+    command = add("prefetch", prefetch, "fetches what all lessons, or some, load from the Hub, for a room without network",
+                  installed=True)
+    command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
+    command.add_argument("--large", action="store_true", help="also what is gated or larger than 200 MB")
+    command = add("doctor", examine, "says what this machine can run, lesson by lesson", installed=False)
+    command.add_argument("--data", action="store_true", help="instead: every data set and model, and where it is")
     add("bench", bench, "prints the speed of the course's code beside the reference ones", installed=True)
     command = add("address", address, "writes the repository's address into badges and set-up cells", installed=False)
     command.add_argument("address", metavar="OWNER/NAME", help="as in github.com/OWNER/NAME")
@@ -158,6 +162,16 @@ def copy(options: argparse.Namespace) -> int:
             print(f"error: {error}", file=sys.stderr)
             refused = error.code
     return refused
+
+
+def prefetch(options: argparse.Namespace) -> int:
+    from utils import prefetch
+
+    return prefetch.run(options.lessons, options.large)
+
+
+def examine(options: argparse.Namespace) -> None:
+    doctor.examine_data() if options.data else doctor.examine()
 
 
 def bench(options: argparse.Namespace) -> int | None:

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from utils.positions import frequencies
+
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
 
@@ -79,17 +81,14 @@ class Residual(nn.Module):
 
 
 class SinusoidalPositions(nn.Module):
-    """A fixed vector for each place: sines and cosines of wavelengths from 2 pi to 10,000 * 2 pi. Section 3.5.
+    """utils.positions.sinusoidal as a module, from any place on: a fixed vector for each place. Section 3.5.
 
     Raises ValueError for an odd width: sines and cosines come in pairs.
     """
 
     def __init__(self, width: int):
         super().__init__()
-        if width % 2:
-            raise ValueError(f"Sines and cosines come in pairs, so the width must be even, not {width}.")
-        rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
-        self.register_buffer("rates", rates, persistent=False)
+        self.register_buffer("rates", frequencies(width), persistent=False)  # (C / 2,), on the model's device
 
     def forward(self, length: int, start: int = 0) -> Tensor:
         """The vectors (T, C) of the places start .. start + length - 1: sine at their even numbers, cosine at the odd ones."""
@@ -102,7 +101,8 @@ class Embedding(nn.Module):
     """Token ids to vectors: a learned row for each id, times the root of C, plus the position, then dropout. Section 3.4.
 
     The rows start with variance 1 / C, so that after the scaling their numbers are as large as those of the positions.
-    positions: a module from a length T and a first place to vectors (T, C), such as SinusoidalPositions; None for none.
+    positions: a module from a length T and a first place to vectors (T, C), such as SinusoidalPositions
+        or utils.positions.LearnedPositions; None for none.
     """
 
     def __init__(self, vocabulary_size: int, width: int, positions: nn.Module | None = None, dropout: float = 0.0):

@@ -48,7 +48,7 @@ LESSONS = (
     Lesson(2, "02_high_level_architecture", "The architecture from the outside in", "beginner", gpu="a wider model"),
     Lesson(3, "03_tokenization", "Tokenization", "beginner", hub="other models' tokenizers"),
     Lesson(4, "04_attention_mechanisms", "Attention mechanisms", "beginner", gpu="longer sequences"),
-    Lesson(5, "05_position_embeddings", "Position embeddings", "beginner"),
+    Lesson(5, "05_position_embeddings", "Position embeddings", "beginner", gpu="longer texts"),
     Lesson(6, "06_project_1_sentiment_analysis_from_scratch", "Project 1: sentiment analysis from scratch",
            "beginner", gpu="all of IMDB", hub="IMDB"),
     Lesson(7, "07_bert_and_roberta", "BERT and RoBERTa", "intermediate",

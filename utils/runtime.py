@@ -176,10 +176,7 @@ def hub_reachable(timeout: float = 4.0) -> bool:
     Raises:
         ValueError: COURSE_HUB is neither on nor off.
     """
-    setting = os.environ.get("COURSE_HUB", "").strip().lower()
-    if setting not in ("", "on", "off"):
-        raise ValueError(f"COURSE_HUB is {setting!r}. Set it to on or off, or unset it.")
-    if setting:
+    if setting := hub_setting():
         return setting == "on"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         return False
@@ -188,6 +185,18 @@ def hub_reachable(timeout: float = 4.0) -> bool:
     thread.start()
     thread.join(timeout)
     return bool(answers and answers[0])
+
+
+def hub_setting() -> str:
+    """What COURSE_HUB says: "on", "off" or nothing. What is off stays off: the cache of the Hub is left out, too.
+
+    Raises:
+        ValueError: COURSE_HUB is neither on nor off.
+    """
+    setting = os.environ.get("COURSE_HUB", "").strip().lower()
+    if setting not in ("", "on", "off"):
+        raise ValueError(f"COURSE_HUB is {setting!r}. Set it to on or off, or unset it.")
+    return setting
 
 
 def _hub_answers(timeout: float) -> bool:
@@ -282,9 +291,18 @@ def gpu(does: str, needs: str) -> bool:
     return False
 
 
-def hub(does: str, needs: str) -> bool:
-    """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it."""
+def hub(does: str, needs: str, loads: tuple[str, ...] = (), tokenizers: tuple[str, ...] = ()) -> bool:
+    """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it.
+
+    A cell that names what it loads of the catalog, whole or as `tokenizers` alone, also runs without the Hub, once that
+    was fetched (`python -m utils prefetch`).
+    """
+    from utils import catalog
+
     if hub_reachable():
+        return True
+    here = [catalog.available(name) for name in loads] + [catalog.available(name, tokenizer_only=True) for name in tokenizers]
+    if here and all(here):
         return True
     print(f"No Hub in this run, so this cell does nothing. With it the cell {does}. It needs {needs}.")
     return False

@@ -43,11 +43,11 @@ class Block(nn.Module):
 
     def __init__(self, config: Config, cross: bool = False):
         super().__init__()
-        attention = (config.width, config.heads, True, config.dropout)
+        attention = {"width": config.width, "heads": config.heads, "dropout": config.dropout}
         residual = (config.width, config.dropout, config.norm_first)
-        self.self_attention = MultiHeadAttention(*attention)
+        self.self_attention = MultiHeadAttention(**attention)
         self.self_residual = Residual(*residual)
-        self.cross_attention = MultiHeadAttention(*attention) if cross else None
+        self.cross_attention = MultiHeadAttention(**attention) if cross else None
         self.cross_residual = Residual(*residual) if cross else None
         self.feed_forward = FeedForward(config.width, config.hidden, config.dropout, config.activation)
         self.feed_forward_residual = Residual(*residual)

@@ -17,9 +17,11 @@
 
     What the notebooks build
         tokenization   byte-level BPE in PyTorch tensors
-        layers         the parts that several models share
         attention      scaled dot-product and multi-head attention, masks, the key-value cache
         positions      sinusoids, learned, relative (Shaw, T5), ALiBi, RoPE
+        layers         the other parts of a transformer: embedding, layer norm, feed-forward, residual, output head
+        models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only)
+        training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
 
     What the notebooks show
         plots          one plotting style, figures with alternative text

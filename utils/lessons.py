@@ -45,7 +45,7 @@ class Lesson:
 
 LESSONS = (
     Lesson(1, "01_use_cases", "What transformers are used for", "beginner", hub="larger models"),
-    Lesson(2, "02_high_level_architecture", "The architecture from the outside in", "beginner"),
+    Lesson(2, "02_high_level_architecture", "The architecture from the outside in", "beginner", gpu="a wider model"),
     Lesson(3, "03_tokenization", "Tokenization", "beginner", hub="other models' tokenizers"),
     Lesson(4, "04_attention_mechanisms", "Attention mechanisms", "beginner", gpu="longer sequences"),
     Lesson(5, "05_position_embeddings", "Position embeddings", "beginner", gpu="longer texts"),

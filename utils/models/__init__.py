@@ -1,0 +1,4 @@
+"""Whole models, made from the parts in utils.attention and utils.layers.
+
+    transformer    encoder-decoder, encoder-only and decoder-only from one block; pre- and post-norm
+"""

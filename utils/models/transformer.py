@@ -1,0 +1,236 @@
+"""The transformer: encoder-decoder, encoder-only and decoder-only, from one block.
+
+    Block          self-attention, cross-attention where asked for, feed-forward; pre- or post-norm
+    Stack          blocks one above the other: an encoder, or, with causal=True, a decoder
+    Transformer    encoder and decoder with one vocabulary
+    EncoderOnly    the encoder alone: one vector for each token (the shape of BERT)
+    DecoderOnly    the decoder alone, without cross-attention: scores of the next token (the shape of GPT)
+
+Source: Vaswani et al., "Attention Is All You Need" (2017, arXiv 1706.03762), section 3.1 and figure 1.
+The departures: pre-norm is the default; attention has biases; attention weights and hidden units are dropped out too.
+"""
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from utils.attention import KeyValueCache, MultiHeadAttention, padding_mask
+from utils.layers import Embedding, FeedForward, LayerNorm, OutputHead, Residual
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The sizes of a transformer.
+
+    width C, heads H, hidden: the feed-forward's inner width, layers N (in encoder and decoder each), dropout,
+    activation: "relu" or "gelu". norm_first: pre-norm, otherwise post-norm.
+    final_norm: a layer norm above the last block. None: where it is needed, in pre-norm. (torch.nn.Transformer has one always.)
+    """
+
+    width: int = 128
+    heads: int = 4
+    hidden: int = 512
+    layers: int = 2
+    dropout: float = 0.1
+    activation: str = "relu"
+    norm_first: bool = True
+    final_norm: bool | None = None
+
+
+class Block(nn.Module):
+    """One layer: self-attention, then, with `cross`, attention to a context, then feed-forward; a residual around each."""
+
+    def __init__(self, config: Config, cross: bool = False):
+        super().__init__()
+        attention = {"width": config.width, "heads": config.heads, "dropout": config.dropout}
+        residual = (config.width, config.dropout, config.norm_first)
+        self.self_attention = MultiHeadAttention(**attention)
+        self.self_residual = Residual(*residual)
+        self.cross_attention = MultiHeadAttention(**attention) if cross else None
+        self.cross_residual = Residual(*residual) if cross else None
+        self.feed_forward = FeedForward(config.width, config.hidden, config.dropout, config.activation)
+        self.feed_forward_residual = Residual(*residual)
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        context: Tensor | None = None,
+        context_mask: Tensor | None = None,
+        caches: tuple[KeyValueCache, KeyValueCache] = (None, None),
+    ) -> Tensor:
+        """x (B, T, C), context (B, S, C) -> (B, T, C). caches: of the self-attention and of the cross-attention."""
+        own, crossed = caches
+        x = self.self_residual(x, lambda x: self.self_attention(x, mask=mask, causal=causal, cache=own))
+        if self.cross_attention is not None:
+            x = self.cross_residual(x, lambda x: self.cross_attention(x, context, mask=context_mask, cache=crossed))
+        return self.feed_forward_residual(x, self.feed_forward)
+
+    @torch.no_grad()
+    def load_from_torch(self, layer: nn.TransformerEncoderLayer | nn.TransformerDecoderLayer) -> None:
+        """Copies the weights of one of PyTorch's layers."""
+        self.self_attention.load_from_torch(layer.self_attn)
+        norms = [self.self_residual.norm, self.feed_forward_residual.norm]
+        if self.cross_attention is not None:
+            self.cross_attention.load_from_torch(layer.multihead_attn)
+            norms.insert(1, self.cross_residual.norm)
+        self.feed_forward.inner.load_state_dict(layer.linear1.state_dict())
+        self.feed_forward.outer.load_state_dict(layer.linear2.state_dict())
+        for number, norm in enumerate(norms, start=1):
+            norm.load_state_dict(getattr(layer, f"norm{number}").state_dict())
+
+
+class Stack(nn.Module):
+    """N blocks, and above them a layer norm where the sum in the residual path was never normalized (pre-norm)."""
+
+    def __init__(self, config: Config, cross: bool = False):
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.layers))
+        final = config.norm_first if config.final_norm is None else config.final_norm
+        self.final_norm = LayerNorm(config.width) if final else nn.Identity()
+
+    def forward(
+        self,
+        x: Tensor,
+        mask: Tensor | None = None,
+        causal: bool = False,
+        context: Tensor | None = None,
+        context_mask: Tensor | None = None,
+        caches: list[tuple[KeyValueCache, KeyValueCache]] | None = None,
+    ) -> Tensor:
+        """x (B, T, C) -> (B, T, C). mask, context_mask: True where a position may be looked at.
+
+        Raises ValueError where a stack with cross-attention gets no context, or one without gets one.
+        """
+        crosses = self.blocks[0].cross_attention is not None
+        if crosses != (context is not None):
+            have, do = ("has", "Pass the encoder's output as context.") if crosses else ("has no", "Leave context out.")
+            raise ValueError(f"This stack {have} cross-attention, so the context given does not fit. {do}")
+        for number, block in enumerate(self.blocks):
+            x = block(x, mask, causal, context, context_mask, caches[number] if caches else (None, None))
+        return self.final_norm(x)
+
+    def load_from_torch(self, stack: nn.TransformerEncoder | nn.TransformerDecoder) -> None:
+        """Copies the weights of PyTorch's encoder or decoder."""
+        if len(stack.layers) != len(self.blocks) or isinstance(self.final_norm, nn.Identity) != (stack.norm is None):
+            raise ValueError(
+                f"PyTorch's has {len(stack.layers)} layers and {'a' if stack.norm else 'no'} final norm, this one has "
+                f"{len(self.blocks)} layers and {'no' if isinstance(self.final_norm, nn.Identity) else 'a'} final norm. "
+                "Make it with the same number of layers, and with Config(final_norm=True) for torch.nn.Transformer."
+            )
+        for block, layer in zip(self.blocks, stack.layers, strict=True):
+            block.load_from_torch(layer)
+        if stack.norm is not None:
+            self.final_norm.load_state_dict(stack.norm.state_dict())
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder with one vocabulary; embedding and output head share one matrix.
+
+    positions: what gives (T, C) for a length and a first place, such as utils.layers.SinusoidalPositions(C).
+    pad_id: the id that fills up short sources; nobody looks at it. Targets are filled up at their end, where the causal
+    mask hides the filling anyway.
+    """
+
+    def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None, pad_id: int = 0):
+        super().__init__()
+        self.config, self.pad_id = config, pad_id
+        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.encoder = Stack(config)
+        self.decoder = Stack(config, cross=True)
+        self.head = OutputHead(self.embedding)
+        initialize(self)
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """source ids (B, S), target ids (B, T) -> scores (B, T, V): at place t those of the token that follows it."""
+        return self.decode(target, *self.encode(source))
+
+    def encode(self, source: Tensor) -> tuple[Tensor, Tensor]:
+        """ids (B, S) -> the encoder's output (B, S, C) and the source's padding mask (B, 1, 1, S)."""
+        mask = padding_mask(source, self.pad_id)
+        return self.encoder(self.embedding(source), mask=mask), mask
+
+    def decode(self, target: Tensor, memory: Tensor, source_mask: Tensor, caches: list | None = None) -> Tensor:
+        """target ids (B, T) and what `encode` gave -> scores (B, T, V). With caches: only the new tokens' ids."""
+        past = caches[0][0].length if caches else 0
+        x = self.decoder(
+            self.embedding(target, start=past), causal=True, context=memory, context_mask=source_mask, caches=caches
+        )
+        return self.head(x)
+
+    @torch.no_grad()
+    def greedy(self, source: Tensor, start_id: int, end_id: int, longest: int = 64) -> Tensor:
+        """Writes a target for each source (B, S), always the token of the highest score, by cached keys and values.
+
+        Returns ids (B, T), T <= longest, without start_id; after end_id comes pad_id. The model is in the mode it was in
+        before, but writes in evaluation mode. Raises ValueError where longest is below 1.
+        """
+        if longest < 1:
+            raise ValueError(f"longest={longest}: at least one token must be written.")
+        training = self.training
+        self.eval()
+        memory, mask = self.encode(source)
+        caches = [(KeyValueCache(longest), KeyValueCache(source.shape[1])) for _ in self.decoder.blocks]
+        token, written = torch.full_like(source[:, :1], start_id), []
+        finished = torch.zeros_like(token, dtype=torch.bool)
+        while len(written) < longest and not finished.all():
+            scores = self.decode(token, memory, mask, caches)  # (B, 1, V)
+            token = scores[:, -1:].argmax(-1).masked_fill(finished, self.pad_id)
+            finished = finished | (token == end_id)
+            written.append(token)
+        self.train(training)
+        return torch.cat(written, dim=1)
+
+    def load_from_torch(self, module: nn.Transformer) -> "Transformer":
+        """Copies the weights of a torch.nn.Transformer (which has no embedding and no head). Gives itself back.
+
+        Raises ValueError where sizes differ, or one is pre-norm and the other post-norm.
+        """
+        first = module.encoder.layers[0]
+        theirs = {"norm_first": first.norm_first, "hidden": first.linear1.out_features}
+        for name, value in theirs.items():
+            if getattr(self.config, name) != value:
+                raise ValueError(f"PyTorch's has {name}={value}, this one {getattr(self.config, name)}. Make both alike.")
+        self.encoder.load_from_torch(module.encoder)
+        self.decoder.load_from_torch(module.decoder)
+        return self
+
+
+class EncoderOnly(nn.Module):
+    """The encoder alone: every token sees every other; out comes one vector for each token."""
+
+    def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None, pad_id: int = 0):
+        super().__init__()
+        self.pad_id = pad_id
+        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.encoder = Stack(config)
+        initialize(self)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) -> (B, T, C)"""
+        return self.encoder(self.embedding(ids), mask=padding_mask(ids, self.pad_id))
+
+
+class DecoderOnly(nn.Module):
+    """The decoder alone: a token sees itself and what came before; out come scores of the next token."""
+
+    def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None):
+        super().__init__()
+        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.decoder = Stack(config)
+        self.head = OutputHead(self.embedding)
+        initialize(self)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """(B, T) -> (B, T, V)"""
+        return self.head(self.decoder(self.embedding(ids), causal=True))
+
+
+def initialize(model: nn.Module) -> None:
+    """Xavier's uniform numbers for every linear layer's matrix, zeros for its bias, as in the paper's own code."""
+    for module in model.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            nn.init.zeros_(module.bias)

@@ -18,7 +18,7 @@ from utils import catalog, data, environment, hub, launcher, prefetch, runtime
 ON_HUB = [name for name, entry in catalog.entries().items() if "hub" in entry]
 SETS = [name for name in ON_HUB if catalog.find(name)["kind"] == "set"]
 MODELS = [name for name in ON_HUB if catalog.find(name)["kind"] == "model"]
-LONGEST = 5 + 6  # seconds: five without a byte, and the start of a process on a busy machine
+LONGEST = 5 + 15  # seconds: five without a byte, and the start of a process on a busy machine; the server hangs for 60
 
 
 @pytest.fixture(scope="module")
@@ -272,9 +272,9 @@ def test_a_hub_that_is_found_out_to_be_slow(detected, minilm, capsys):
     catalog.load("bert-base-uncased", large=True)
     assert time.monotonic() - start < LONGEST
     assert "because the Hub cannot be reached" in capsys.readouterr().out
-    start = time.monotonic()
+    asked = len(detected.requests)
     catalog.load("roberta-base", large=True)
-    assert time.monotonic() - start < 3, "found out once a session"
+    assert len(detected.requests) == asked, "found out once a session"
 
 
 NO_SPACE = """

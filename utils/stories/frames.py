@@ -144,16 +144,16 @@ THINGS = """
 + {a} looked {spot}, but there was nothing. || {a} a regardé {spot}, mais il n'y avait rien.
 + {a} searched for {t} everywhere. || {a} a cherché {t} partout.
 + {a} turned over every stone, but {t} was not there. || {a} a retourné chaque pierre, mais {t} n'y était pas.
-@find_spot free t => has a t
+@find_spot free t, lies t spot => has a t
 + {a} found {t} {spot}. || {a} a trouvé {t} {spot}.
 + {a} saw something {spot}: it was {t}! || {a} a vu quelque chose {spot} : c'était {t} !
-"Look, there it is!" {a:cried} and pulled out {t} from a place {spot}. || « Regarde, là ! » {a:cried}, et voilà {t}, {spot}.
+"Look, there it is!" {a:cried} and pointed at {t} {spot}. || « Regarde, là ! » {a:cried} en montrant {t} {spot}.
 + {a} spotted {t} {spot} and picked it up. || {a} a repéré {t} {spot} et {t:la} a ramassé{t:e}.
 {t:cap} was lying {spot}, and {a} picked it up. || {t:cap} se trouvait {spot}, et {a} {t:la} a ramassé{t:e}.
 ! a good | {a:he} had found {t} || {a:il} avait trouvé {t}
 @find_new at a p => new t, has a t
 + {a} found {t:a} {spot}. || {a} a trouvé {t:un} {spot}.
-+ {a} stumbled over something hard: it was {t:a}. || {a} a trébuché sur quelque chose de dur : c'était {t:un}.
++ {a} stumbled over something: it was {t:a}. || {a} a trébuché sur quelque chose : c'était {t:un}.
 Something was lying {spot}, and {a} bent down to look: it was {t:a}. || Quelque chose se trouvait {spot}, et {a} s'est penché{a:e} pour regarder : c'était {t:un}.
 + {a} discovered {t:a} that someone had left {spot}. || {a} a découvert {t:un} que quelqu'un avait laissé{t:e} {spot}.
 ! a good | {a:he} had found {t:a} || {a:il} avait trouvé {t:un}
@@ -175,16 +175,20 @@ Something was lying {spot}, and {a} bent down to look: it was {t:a}. || Quelque 
 + {a} let {b} borrow {t} for the day. || {a} a laissé {b} emprunter {t} pour la journée.
 @present => new t, has b t, owns b t
 + {a} gave {b} {t:a}. || {a} a offert {t:un} à {b}.
-+ {a} thanked {b} with {t:a}. || {a} a remercié {b} en lui offrant {t:un}.
-"Take this as a reward," {a:said} and handed {b:name} {t:a}. || « Voici ta récompense », {a:said} en tendant {t:un} à {b:name}.
+"I have something for you," {a:said} and handed {b:name} {t:a}. || « J'ai quelque chose pour toi », {a:said} en tendant {t:un} à {b:name}.
 As a surprise, {a:name} brought {b:name} {t:a}. || Par surprise, {a:name} a apporté {t:un} à {b:name}.
 ! b good | {a:name} had given {b:him} {t:a} || {a:name} {b:lui} avait offert {t:un}
+@reward => new t, has b t, owns b t
++ {a} thanked {b} with {t:a}. || {a} a remercié {b} en lui offrant {t:un}.
+"Take this as a reward," {a:said} and handed {b:name} {t:a}. || « Voici ta récompense », {a:said} en tendant {t:un} à {b:name}.
++ {a} rewarded {b} with {t:a}. || {a} a récompensé {b} avec {t:un}.
+! b good | {a:name} had rewarded {b:him} with {t:a} || {a:name} {b:lui} avait offert {t:un}
 @make => new t, has a t, owns a t
 + {a} made {t:a} out of wood, paper and glue. || {a} a fabriqué {t:un} avec du bois, du papier et de la colle.
 + {a} worked for three days and made {t:a}. || {a} a travaillé trois jours et a fabriqué {t:un}.
 + {a} decided to make {t:a}, and {a:he} did it very well. || {a} a décidé de fabriquer {t:un}, et {a:il} y est très bien arrivé{a:e}.
 ! a good | {a:he} had made {t} all alone || {a:il} avait fabriqué {t} tout{a:e} seul{a:e}
-@hide has a t => drop t
+@hide has a t => drop t, lies t spot
 + {a} hid {t} {spot}. || {a} a caché {t} {spot}.
 + {a} put {t} {spot}, where nobody would look. || {a} a mis {t} {spot}, là où personne n'irait voir.
 + {a} wrapped {t} in paper and hid it {spot}. || {a} a emballé {t} dans du papier et {t:la} a caché{t:e} {spot}.
@@ -258,7 +262,7 @@ While {a} was looking away, {n:a} ran off with {t}. || Pendant que {a} regardait
 + {a} chased {n} all the way {p:to}. || {a} a poursuivi {n} {p:jusque}.
 + {a} ran after {n} {p:to}. || {a} a couru après {n} {p:jusque}.
 "Stop, thief!" {a:shouted} and followed {n} {p:to}. || « Au voleur ! » {a:shouted} en suivant {n} {p:jusque}.
-@drop_animal has n t => gone t
+@drop_animal has n t => gone t, lies t spot
 There {n} dropped {t} {spot}. || Là, {n} a laissé tomber {t} {spot}.
 + {n} got tired of {t} and dropped it {spot}. || {n} s'est lassé{n:e} {t:du} et {t:la} a laissé tomber {spot}.
 {n:cap} let go of {t} and vanished {spot}. || {n:cap} a lâché {t} et a disparu {spot}.
@@ -322,7 +326,7 @@ Tears ran down {a:his} cheeks. || Des larmes coulaient sur les joues de {a}.
 "Cheer up," {b:whispered}, "every problem has an answer." || « Courage, {b:whispered}, chaque problème a sa solution. »
 @ask_matter =>
 "What is the matter, {a:name}?" {b:asked}. || « Qu'est-ce qui ne va pas, {a:name} ? » {b:asked}.
-"Why do you look so {feeling}?" {b:asked}. || « Pourquoi as-tu l'air si {feeling:a} ? » {b:asked}.
+"Why are you so {feeling}, {a:name}?" {b:asked}. || « Pourquoi es-tu si {feeling:a}, {a:name} ? » {b:asked}.
 {b} asked {a:name} what was wrong. || {b} a demandé à {a:name} ce qui n'allait pas.
 @tell =>
 + {a} told {b} everything. || {a} a tout raconté à {b}.
@@ -355,10 +359,19 @@ From that day on, {a:name} and {b:name} were friends. || Depuis ce jour, {a:name
 {a:name} and {b:name} stayed friends for ever. || {a:name} et {b:name} sont resté{ab:s} ami{ab:s} pour toujours.
 {ab} promised to help each other always. || {ab} se sont promis de toujours s'entraider.
 ! a good | {b:name} was {a:his} friend now || {b:name} était désormais {b:son_ami}
-@lesson =>
+@lesson_care =>
 After that, {a:name} always looked after {a:his} things. || Après cela, {a:name} a toujours pris soin de ses affaires.
+From then on, {a:name} was more careful. || Depuis, {a:name} faisait plus attention.
+{a} promised to be more careful in the future. || {a} a promis de faire plus attention à l'avenir.
+@lesson_help =>
 {a} had learned to ask for help. || {a} avait appris à demander de l'aide.
+{a} knew now that nobody is ever quite alone. || {a} savait maintenant qu'on n'est jamais tout à fait seul.
+{a} understood that patience is a kind of courage. || {a} avait compris que la patience est une forme de courage.
+@lesson_truth =>
 {a} knew now that the truth is always best. || {a} savait maintenant que la vérité vaut toujours mieux.
+{a} had learned that honest people sleep well. || {a} avait appris que les gens honnêtes dorment bien.
+{a} felt as light as a feather. || {a} se sentait le cœur léger.
+@lesson =>
 {a} never forgot that day. || {a} n'a jamais oublié cette journée.
 That evening, {a:name} told the whole family about it. || Ce soir-là, {a:name} a tout raconté à la famille.
 In {a:his} diary {a:name} wrote: "What a day!" || Dans son journal, {a:name} a écrit : « Quelle journée ! »
@@ -553,7 +566,7 @@ There was {n}, fast asleep {spot}. || {n:cap} était là, profondément endormi{
 ! a good | {n} was back || {n} était de retour
 @heal =>
 {n:cap} grew stronger every day. || {n:cap} reprenait des forces chaque jour.
-+ {n} could run and play again. || {n} pouvait de nouveau courir et jouer.
++ {n} could move and play again. || {n} pouvait de nouveau bouger et jouer.
 ! a good | {n} was healthy again || {n} était guéri{n:e}
 @release => at a p, at n p
 + {a} took {n} back {p:to} and set {n:it} free. || {a} a ramené {n} {p:to} et {n:la} a relâché{n:e}.
@@ -665,6 +678,9 @@ A {b:girl} called {b:name} was standing {p:in} and had seen everything. || {b:Un
 @owner_told has a t => owns c t
 "That looks like the {t:bare} of {c:name}," {b:said}. || « On dirait {t} de {c:name} », {b:said}.
 + {b} told {a:name} that {t} belonged to {c:name}. || {b} a dit à {a:name} que {t} appartenait à {c:name}.
+@return_to => at a home, at b home
++ {a} came home, where {b:name} was waiting. || {a} est rentré{a:e} à la maison, où {b:name} attendait.
++ {a} went home to {b:name}. || {a} est rentré{a:e} à la maison auprès de {b:name}.
 @search_pet =>
 + {ab} looked {spot}, but {n} was not there. || {ab} ont regardé {spot}, mais {n} n'y était pas.
 + {ab} called and whistled, but {n} did not come. || {ab} ont appelé et sifflé, mais {n} n'est pas venu{n:e}.

@@ -206,7 +206,7 @@ def _word(slot: Slot, key: str, told: Sentence) -> str:
         return {"un": f"{'Une' if word.gender == 'f' else 'Un'} {first}",
                 "c'était": "C'était " + ("la nuit" if key == "night" else f"le {first}")}[form]  # fmt: skip
     if kind == "injury" and form == "e":
-        return "e" if first.startswith("la ") or key == "ear" else ""
+        return "e" if first.startswith("la ") or key in ("ear", "wing") else ""
     if kind in ("skill", "chore", "pastime"):
         return word.columns[2] if form == "done" else word.columns[1]
     return first

@@ -175,12 +175,14 @@ class World:
 
     at         where a person or an animal is
     holder     who has a thing ("" for nobody)
+    spot       where a thing that nobody has lies
     owner      whose a thing or an animal is
     """
 
     at: dict[str, str] = field(default_factory=dict)
     holder: dict[str, str] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
+    spot: dict[str, str] = field(default_factory=dict)
     whole: dict[str, bool] = field(default_factory=dict)
     lives: dict[tuple[str, str], str] = field(default_factory=dict)
     kin: dict[str, str] = field(default_factory=dict)
@@ -243,6 +245,11 @@ class World:
         if thing not in self.holder:
             return []
         return self._test(not self.holder[thing], f"The {thing} is not lying about: {self.holder[thing]} has it.")
+
+    def _need_lies(self, thing: str, spot: str) -> list[str]:
+        if thing not in self.spot:
+            return []
+        return self._test(self.spot[thing] == spot, f"The {thing} lies {self.spot[thing]}, not {spot}.")
 
     def _need_owns(self, who: str, thing: str) -> list[str]:
         if thing not in self.owner:
@@ -347,6 +354,10 @@ class World:
 
     def _do_has(self, who: str, thing: str) -> None:
         self.holder[thing] = who
+        self.spot.pop(thing, None)
+
+    def _do_lies(self, thing: str, spot: str) -> None:
+        self.spot[thing] = spot
 
     def _do_owns(self, who: str, thing: str) -> None:
         self.owner[thing] = who
@@ -462,7 +473,7 @@ class Sentence:
 
 def article(phrase: str) -> str:
     """The phrase with "a" or "an"."""
-    return ("an " if phrase[0] in "aeiou" else "a ") + phrase
+    return ("an " if phrase[0] in "aeiou" or phrase.startswith("honest") else "a ") + phrase
 
 
 def english_form(slot: Slot, sentence: Sentence) -> str:

@@ -26,24 +26,24 @@ Rosewick Kingsford Lindale Amberley Birchwood Saltmarsh Hollowell""".split()
 
 # organization | French | gender of the French name
 ORGANIZATIONS = """
-Otter Club | club des Loutres | m
-Larkfield School | école Larkfield | f
-Bell Bakery | boulangerie Bell | f
-Harbor Circus | cirque du Port | m
-Blue Door Library | bibliothèque de la Porte bleue | f
-Comet Theater | théâtre de la Comète | m
-Oakham Choir | chœur Oakham | m
-Silver Whale Company | compagnie de la Baleine d'argent | f
-Green Wheel Club | club de la Roue verte | m
-Hilltop Hospital | hôpital Hilltop | m
-Paper Boat Company | compagnie du Bateau de papier | f
-Maple Street School | école de la rue des Érables | f
-Sunrise Orchestra | orchestre de l'Aurore | m
-Little Star Museum | musée de la Petite Étoile | m
-Walnut Club | club de la Noix | m
-Stonebridge Chess Club | club d'échecs Stonebridge | m
-Acorn School | école du Gland | f
-River Rescue Team | équipe de secours de la Rivière | f
+Otter Club | club des Loutres | m | club
+Larkfield School | école Larkfield | f | club
+Bell Bakery | boulangerie Bell | f | house
+Harbor Circus | cirque du Port | m | club
+Blue Door Library | bibliothèque de la Porte bleue | f | house
+Comet Theater | théâtre de la Comète | m | house
+Oakham Choir | chœur Oakham | m | club
+Silver Whale Company | compagnie de la Baleine d'argent | f | house
+Green Wheel Club | club de la Roue verte | m | club
+Hilltop Hospital | hôpital Hilltop | m | house
+Paper Boat Company | compagnie du Bateau de papier | f | house
+Maple Street School | école de la rue des Érables | f | club
+Sunrise Orchestra | orchestre de l'Aurore | m | club
+Little Star Museum | musée de la Petite Étoile | m | house
+Walnut Club | club de la Noix | m | club
+Stonebridge Chess Club | club d'échecs Stonebridge | m | club
+Acorn School | école du Gland | f | club
+River Rescue Team | équipe de secours de la Rivière | f | club
 """
 
 # festival | French | gender
@@ -64,35 +64,35 @@ Pumpkin Parade | parade des Citrouilles | f
 
 # thing | French | gender | tags: toy, treasure, tool, clothes, instrument, book, craft (a child can make it)
 THINGS = """
-kite | cerf-volant | m | toy craft
+kite | cerf-volant | m | toy craft fragile
 ball | ballon | m | toy
-doll | poupée | f | toy craft
-puppet | marionnette | f | toy craft
-drum | tambour | m | instrument craft
-robot | robot | m | toy
-spinning top | toupie | f | toy
-toy boat | petit bateau | m | toy craft
-toy train | petit train | m | toy
+doll | poupée | f | toy craft fragile
+puppet | marionnette | f | toy craft fragile
+drum | tambour | m | instrument craft fragile
+robot | robot | m | toy fragile
+spinning top | toupie | f | toy fragile
+toy boat | petit bateau | m | toy craft fragile
+toy train | petit train | m | toy fragile
 teddy bear | ours en peluche | m | toy
-yo-yo | yo-yo | m | toy
+yo-yo | yo-yo | m | toy fragile
 puzzle | puzzle | m | toy
-scooter | trottinette | f | toy
+scooter | trottinette | f | toy fragile
 bicycle | vélo | m | toy
-sled | luge | f | toy
-skateboard | planche à roulettes | f | toy
+sled | luge | f | toy fragile
+skateboard | planche à roulettes | f | toy fragile
 balloon | ballon de baudruche | m | toy
 jump rope | corde à sauter | f | toy
 marble | bille | f | toy treasure
-mask | masque | m | toy craft
+mask | masque | m | toy craft fragile
 crown | couronne | f | toy treasure craft
 magnet | aimant | m | tool toy
-telescope | télescope | m | tool
-microscope | microscope | m | tool
-magnifying glass | loupe | f | tool
-compass | boussole | f | tool treasure
-lantern | lanterne | f | tool craft
-flashlight | lampe de poche | f | tool
-umbrella | parapluie | m | tool
+telescope | télescope | m | tool fragile
+microscope | microscope | m | tool fragile
+magnifying glass | loupe | f | tool fragile
+compass | boussole | f | tool treasure fragile
+lantern | lanterne | f | tool craft fragile
+flashlight | lampe de poche | f | tool fragile
+umbrella | parapluie | m | tool fragile
 basket | panier | m | tool craft
 bucket | seau | m | tool
 shovel | pelle | f | tool
@@ -102,22 +102,22 @@ rope | corde | f | tool
 tent | tente | f | tool
 backpack | sac à dos | m | tool
 suitcase | valise | f | tool
-camera | appareil photo | m | tool
-clock | horloge | f | tool
-alarm clock | réveil | m | tool
-radio | radio | f | tool
+camera | appareil photo | m | tool fragile
+clock | horloge | f | tool fragile
+alarm clock | réveil | m | tool fragile
+radio | radio | f | tool fragile
 map | carte | f | tool treasure craft
 pencil | crayon | m | tool
 paintbrush | pinceau | m | tool
 pocketknife | canif | m | tool
 whistle | sifflet | m | tool craft
-fishing rod | canne à pêche | f | tool
+fishing rod | canne à pêche | f | tool fragile
 watering can | arrosoir | m | tool
 wheelbarrow | brouette | f | tool
-teapot | théière | f | tool treasure
-cup | tasse | f | tool treasure
-vase | vase | m | treasure craft
-mirror | miroir | m | treasure
+teapot | théière | f | tool treasure fragile
+cup | tasse | f | tool treasure fragile
+vase | vase | m | treasure craft fragile
+mirror | miroir | m | treasure fragile
 candle | bougie | f | tool craft
 pillow | oreiller | m | clothes craft
 blanket | couverture | f | clothes craft
@@ -126,7 +126,7 @@ ring | bague | f | treasure
 necklace | collier | m | treasure craft
 bracelet | bracelet | m | treasure craft
 brooch | broche | f | treasure
-watch | montre | f | treasure
+watch | montre | f | treasure fragile
 key | clé | f | treasure
 coin | pièce | f | treasure
 medal | médaille | f | treasure
@@ -138,13 +138,13 @@ stone | caillou | m | treasure
 crystal | cristal | m | treasure
 fossil | fossile | m | treasure
 bell | cloche | f | treasure
-music box | boîte à musique | f | treasure craft
+music box | boîte à musique | f | treasure craft fragile
 jewelry box | coffret à bijoux | m | treasure craft
 wallet | portefeuille | m | treasure
 purse | porte-monnaie | m | treasure
 photograph | photographie | f | treasure
 painting | tableau | m | treasure craft
-statue | statue | f | treasure craft
+statue | statue | f | treasure craft fragile
 letter | lettre | f | book
 postcard | carte postale | f | book
 diary | journal | m | book
@@ -169,16 +169,16 @@ costume | costume | m | clothes craft
 cape | cape | f | clothes craft
 mitten | moufle | f | clothes craft
 slipper | pantoufle | f | clothes
-violin | violon | m | instrument
-flute | flûte | f | instrument craft
-guitar | guitare | f | instrument
-trumpet | trompette | f | instrument
-harmonica | harmonica | m | instrument
-accordion | accordéon | m | instrument
-cello | violoncelle | m | instrument
-tambourine | tambourin | m | instrument
-banjo | banjo | m | instrument
-clarinet | clarinette | f | instrument
+violin | violon | m | instrument fragile
+flute | flûte | f | instrument craft fragile
+guitar | guitare | f | instrument fragile
+trumpet | trompette | f | instrument fragile
+harmonica | harmonica | m | instrument fragile
+accordion | accordéon | m | instrument fragile
+cello | violoncelle | m | instrument fragile
+tambourine | tambourin | m | instrument fragile
+banjo | banjo | m | instrument fragile
+clarinet | clarinette | f | instrument fragile
 """
 
 # adjective | masculine | feminine | before or after the noun in French | masculine before a vowel, where it differs
@@ -289,8 +289,8 @@ spotted | tacheté | tachetée | after
 
 # place | English preposition | French | gender | French preposition (dans, sur, à, près de) | tags: out, in, water, shop
 PLACES = """
-park | in | parc | m | dans | out
-garden | in | jardin | m | dans | out
+park | in | parc | m | dans | out public
+garden | in | jardin | m | dans | out public
 forest | in | forêt | f | dans | out
 meadow | in | prairie | f | dans | out
 orchard | in | verger | m | dans | out
@@ -299,58 +299,58 @@ field | in | champ | m | dans | out
 valley | in | vallée | f | dans | out
 hill | on | colline | f | sur | out
 mountain | on | montagne | f | sur | out
-beach | on | plage | f | sur | out water
-island | on | île | f | sur | out water
+beach | on | plage | f | sur | out water public
+cliff | on | falaise | f | sur | out
 river | by | rivière | f | près de | out water
-lake | by | lac | m | près de | out water
+lake | by | lac | m | près de | out water public
 pond | by | étang | m | près de | out water
 waterfall | by | cascade | f | près de | out water
 stream | by | ruisseau | m | près de | out water
-harbor | at | port | m | à | out water
-lighthouse | at | phare | m | à | in water
+harbor | at | port | m | à | out water public
+lighthouse | at | phare | m | à | in water public
 bridge | on | pont | m | sur | out water
 fountain | by | fontaine | f | près de | out
-market | at | marché | m | à | out shop
-square | in | place du village | f | sur | out
-playground | on | terrain de jeux | m | sur | out
-schoolyard | in | cour de l'école | f | dans | out
+market | at | marché | m | à | out shop public
+square | in | place du village | f | sur | out public
+playground | on | terrain de jeux | m | sur | out public
+schoolyard | in | cour de l'école | f | dans | out public
 cemetery | in | cimetière | m | dans | out
-farm | at | ferme | f | à | out
-windmill | at | moulin à vent | m | à | in
+farm | at | ferme | f | à | out public
+windmill | at | moulin à vent | m | à | in public
 barn | in | grange | f | dans | in
-stable | in | écurie | f | dans | in
-greenhouse | in | serre | f | dans | in
+stable | in | écurie | f | dans | in public
+greenhouse | in | serre | f | dans | in public
 castle | in | château | m | dans | in
 ruin | at | ruine | f | dans | out
 cave | in | grotte | f | dans | in
 tower | in | tour | f | dans | in
-library | in | bibliothèque | f | à | in
-museum | in | musée | m | à | in
-theater | in | théâtre | m | à | in
-cinema | at | cinéma | m | à | in
-school | at | école | f | à | in
-bakery | in | boulangerie | f | à | in shop
-bookshop | in | librairie | f | à | in shop
-toy shop | in | magasin de jouets | m | dans | in shop
-flower shop | in | magasin de fleurs | m | dans | in shop
-workshop | in | atelier | m | dans | in
-post office | at | bureau de poste | m | à | in
-train station | at | gare | f | à | in
+library | in | bibliothèque | f | à | in public
+museum | in | musée | m | à | in public
+theater | in | théâtre | m | à | in public
+cinema | at | cinéma | m | à | in public
+school | at | école | f | à | in public
+bakery | in | boulangerie | f | à | in shop public
+bookshop | in | librairie | f | à | in shop public
+toy shop | in | magasin de jouets | m | dans | in shop public
+flower shop | in | magasin de fleurs | m | dans | in shop public
+workshop | in | atelier | m | dans | in public
+post office | at | bureau de poste | m | à | in public
+train station | at | gare | f | à | in public
 bus stop | at | arrêt de bus | m | à | out
 airport | at | aéroport | m | à | in
-hotel | at | hôtel | m | à | in
-restaurant | in | restaurant | m | à | in
-café | in | café | m | à | in
-gym | in | gymnase | m | dans | in
-swimming pool | at | piscine | f | à | in water
-skating rink | at | patinoire | f | à | in
-zoo | at | zoo | m | à | out
-campsite | at | camping | m | à | out
+hotel | at | hôtel | m | à | in public
+restaurant | in | restaurant | m | à | in public
+café | in | café | m | à | in public
+gym | in | gymnase | m | dans | in public
+swimming pool | at | piscine | f | à | in water public
+skating rink | at | patinoire | f | à | in public
+zoo | at | zoo | m | à | out public
+campsite | at | camping | m | à | out public
 church | in | église | f | dans | in
-town hall | at | mairie | f | à | in
-fire station | at | caserne des pompiers | f | à | in
+town hall | at | mairie | f | à | in public
+fire station | at | caserne des pompiers | f | à | in public
 attic | in | grenier | m | dans | in
-cellar | in | cave à vin | f | dans | in
+cellar | in | cave | f | dans | in
 basement | in | sous-sol | m | à | in
 """
 
@@ -421,7 +421,7 @@ disappointed | déçu | déçue | bad
 unhappy | malheureux | malheureuse | bad
 miserable | désespéré | désespérée | bad
 heartbroken | inconsolable | inconsolable | bad
-gloomy | sombre | sombre | bad
+gloomy | morose | morose | bad
 ashamed | honteux | honteuse | guilt
 sorry | désolé | désolée | guilt
 embarrassed | gêné | gênée | guilt
@@ -522,89 +522,89 @@ uncle | oncle | m | adult
 
 # what one learns | past | French | participle
 SKILLS = """
-swim | swam | nager | nagé
-dive | dived | plonger | plongé
-skate | skated | patiner | patiné
-ski | skied | skier | skié
-juggle | juggled | jongler | jonglé
-dance | danced | danser | dansé
-sew | sewed | coudre | cousu
-knit | knitted | tricoter | tricoté
-whistle | whistled | siffler | sifflé
-sing | sang | chanter | chanté
-paint | painted | peindre | peint
-cook | cooked | cuisiner | cuisiné
-ride a bicycle | rode a bicycle | faire du vélo | fait du vélo
-ride a horse | rode a horse | monter à cheval | fait du cheval
-climb trees | climbed a tree | grimper aux arbres | grimpé à un arbre
-row a boat | rowed a boat | ramer | ramé
-play chess | played chess | jouer aux échecs | joué aux échecs
-play the piano | played the piano | jouer du piano | joué du piano
-do magic tricks | did a magic trick | faire des tours de magie | fait un tour de magie
-tie knots | tied a knot | faire des nœuds | fait un nœud
-do handstands | did a handstand | marcher sur les mains | marché sur les mains
-walk on stilts | walked on stilts | marcher sur des échasses | marché sur des échasses
-milk a cow | milked a cow | traire une vache | trait une vache
-throw a lasso | threw a lasso | lancer le lasso | lancé le lasso
-carve wood | carved a spoon | sculpter le bois | sculpté une cuillère
+swim | swam | nager | nagé | water
+dive | dived | plonger | plongé | water
+skate | skated | patiner | patiné | rink
+ski | skied | skier | skié | slope
+juggle | juggled | jongler | jonglé | any
+dance | danced | danser | dansé | any
+sew | sewed | coudre | cousu | any
+knit | knitted | tricoter | tricoté | any
+whistle | whistled | siffler | sifflé | any
+sing | sang | chanter | chanté | any
+paint | painted | peindre | peint | any
+cook | cooked | cuisiner | cuisiné | any
+ride a bicycle | rode a bicycle | faire du vélo | fait du vélo | out
+ride a horse | rode a horse | monter à cheval | fait du cheval | out
+climb trees | climbed a tree | grimper aux arbres | grimpé à un arbre | out
+row a boat | rowed a boat | ramer | ramé | water
+play chess | played chess | jouer aux échecs | joué aux échecs | any
+play the piano | played the piano | jouer du piano | joué du piano | any
+do magic tricks | did a magic trick | faire des tours de magie | fait un tour de magie | any
+tie knots | tied a knot | faire des nœuds | fait un nœud | any
+do handstands | did a handstand | marcher sur les mains | marché sur les mains | any
+walk on stilts | walked on stilts | marcher sur des échasses | marché sur des échasses | out
+milk a cow | milked a cow | traire une vache | trait une vache | farm
+throw a lasso | threw a lasso | lancer le lasso | lancé le lasso | out
+carve wood | carved a spoon | sculpter le bois | sculpté une cuillère | any
 """
 
 # work | past | French | participle | out, in
 CHORES = """
-wash the windows | washed the windows | laver les vitres | lavé les vitres
-sweep the floor | swept the floor | balayer le sol | balayé le sol
-water the plants | watered the plants | arroser les plantes | arrosé les plantes
-pull the weeds | pulled the weeds | arracher les mauvaises herbes | arraché les mauvaises herbes
-feed the chickens | fed the chickens | nourrir les poules | nourri les poules
-paint the fence | painted the fence | peindre la barrière | peint la barrière
-rake the leaves | raked the leaves | ratisser les feuilles | ratissé les feuilles
-pick the apples | picked the apples | cueillir les pommes | cueilli les pommes
-carry the firewood | carried the firewood | porter le bois | porté le bois
-peel the potatoes | peeled the potatoes | éplucher les pommes de terre | épluché les pommes de terre
-fold the laundry | folded the laundry | plier le linge | plié le linge
-wash the dishes | washed the dishes | faire la vaisselle | fait la vaisselle
-polish the silver | polished the silver | faire briller l'argenterie | fait briller l'argenterie
-dig up the carrots | dug up the carrots | déterrer les carottes | déterré les carottes
-plant the tulips | planted the tulips | planter les tulipes | planté les tulipes
-brush the horses | brushed the horses | brosser les chevaux | brossé les chevaux
-stack the boxes | stacked the boxes | empiler les caisses | empilé les caisses
-sort the letters | sorted the letters | trier le courrier | trié le courrier
-repair the roof | repaired the roof | réparer le toit | réparé le toit
-clean the oven | cleaned the oven | nettoyer le four | nettoyé le four
-gather the eggs | gathered the eggs | ramasser les œufs | ramassé les œufs
-shovel the snow | shoveled the snow | déblayer la neige | déblayé la neige
-dust the shelves | dusted the shelves | épousseter les étagères | épousseté les étagères
-knead the dough | kneaded the dough | pétrir la pâte | pétri la pâte
-mow the lawn | mowed the lawn | tondre la pelouse | tondu la pelouse
-iron the shirts | ironed the shirts | repasser les chemises | repassé les chemises
+wash the windows | washed the windows | laver les vitres | lavé les vitres | any
+sweep the floor | swept the floor | balayer le sol | balayé le sol | any
+water the plants | watered the plants | arroser les plantes | arrosé les plantes | any
+pull the weeds | pulled the weeds | arracher les mauvaises herbes | arraché les mauvaises herbes | farm
+feed the chickens | fed the chickens | nourrir les poules | nourri les poules | farm
+paint the fence | painted the fence | peindre la barrière | peint la barrière | any
+rake the leaves | raked the leaves | ratisser les feuilles | ratissé les feuilles | any
+pick the apples | picked the apples | cueillir les pommes | cueilli les pommes | farm
+carry the firewood | carried the firewood | porter le bois | porté le bois | any
+peel the potatoes | peeled the potatoes | éplucher les pommes de terre | épluché les pommes de terre | kitchen
+fold the laundry | folded the laundry | plier le linge | plié le linge | any
+wash the dishes | washed the dishes | faire la vaisselle | fait la vaisselle | any
+polish the silver | polished the silver | faire briller l'argenterie | fait briller l'argenterie | any
+dig up the carrots | dug up the carrots | déterrer les carottes | déterré les carottes | farm
+plant the tulips | planted the tulips | planter les tulipes | planté les tulipes | farm
+brush the horses | brushed the horses | brosser les chevaux | brossé les chevaux | farm
+stack the boxes | stacked the boxes | empiler les caisses | empilé les caisses | any
+sort the letters | sorted the letters | trier le courrier | trié le courrier | any
+repair the roof | repaired the roof | réparer le toit | réparé le toit | any
+clean the oven | cleaned the oven | nettoyer le four | nettoyé le four | kitchen
+gather the eggs | gathered the eggs | ramasser les œufs | ramassé les œufs | farm
+shovel the snow | shoveled the snow | déblayer la neige | déblayé la neige | any
+dust the shelves | dusted the shelves | épousseter les étagères | épousseté les étagères | any
+knead the dough | kneaded the dough | pétrir la pâte | pétri la pâte | kitchen
+mow the lawn | mowed the lawn | tondre la pelouse | tondu la pelouse | any
+iron the shirts | ironed the shirts | repasser les chemises | repassé les chemises | any
 """
 
 # pastime for two | past | French | participle
 PASTIMES = """
-play hide and seek | played hide and seek | jouer à cache-cache | joué à cache-cache
-build a sandcastle | built a sandcastle | construire un château de sable | construit un château de sable
-climb trees | climbed trees | grimper aux arbres | grimpé aux arbres
-pick berries | picked berries | cueillir des baies | cueilli des baies
-look for mushrooms | looked for mushrooms | chercher des champignons | cherché des champignons
-watch the clouds | watched the clouds | regarder les nuages | regardé les nuages
-count the birds | counted the birds | compter les oiseaux | compté les oiseaux
-fly paper planes | flew paper planes | lancer des avions en papier | lancé des avions en papier
-draw pictures | drew pictures | faire des dessins | fait des dessins
-play cards | played cards | jouer aux cartes | joué aux cartes
-tell stories | told stories | raconter des histoires | raconté des histoires
-sing songs | sang songs | chanter des chansons | chanté des chansons
-skip stones | skipped stones | faire des ricochets | fait des ricochets
-have a picnic | had a picnic | faire un pique-nique | fait un pique-nique
-play soccer | played soccer | jouer au football | joué au football
-roll down the slope | rolled down the slope | rouler dans la pente | roulé dans la pente
-pick flowers | picked flowers | cueillir des fleurs | cueilli des fleurs
-build a hut | built a hut | construire une cabane | construit une cabane
-make a campfire | made a campfire | faire un feu de camp | fait un feu de camp
-take photographs | took photographs | prendre des photos | pris des photos
-collect pebbles | collected pebbles | ramasser des galets | ramassé des galets
-chase butterflies | chased butterflies | courir après les papillons | couru après les papillons
-play tag | played tag | jouer à chat | joué à chat
-invent riddles | invented riddles | inventer des devinettes | inventé des devinettes
+play hide and seek | played hide and seek | jouer à cache-cache | joué à cache-cache | any
+build a sandcastle | built a sandcastle | construire un château de sable | construit un château de sable | beach
+climb trees | climbed trees | grimper aux arbres | grimpé aux arbres | out
+pick berries | picked berries | cueillir des baies | cueilli des baies | out
+look for mushrooms | looked for mushrooms | chercher des champignons | cherché des champignons | out
+watch the clouds | watched the clouds | regarder les nuages | regardé les nuages | out
+count the birds | counted the birds | compter les oiseaux | compté les oiseaux | out
+fly paper planes | flew paper planes | lancer des avions en papier | lancé des avions en papier | any
+draw pictures | drew pictures | faire des dessins | fait des dessins | any
+play cards | played cards | jouer aux cartes | joué aux cartes | any
+tell stories | told stories | raconter des histoires | raconté des histoires | any
+sing songs | sang songs | chanter des chansons | chanté des chansons | any
+skip stones | skipped stones | faire des ricochets | fait des ricochets | water
+have a picnic | had a picnic | faire un pique-nique | fait un pique-nique | out
+play soccer | played soccer | jouer au football | joué au football | out
+roll down the slope | rolled down the slope | rouler dans la pente | roulé dans la pente | out
+pick flowers | picked flowers | cueillir des fleurs | cueilli des fleurs | out
+build a hut | built a hut | construire une cabane | construit une cabane | out
+make a campfire | made a campfire | faire un feu de camp | fait un feu de camp | out
+take photographs | took photographs | prendre des photos | pris des photos | any
+collect pebbles | collected pebbles | ramasser des galets | ramassé des galets | water
+chase butterflies | chased butterflies | courir après les papillons | couru après les papillons | out
+play tag | played tag | jouer à chat | joué à chat | any
+invent riddles | invented riddles | inventer des devinettes | inventé des devinettes | any
 """
 
 # dish | French | gender
@@ -673,6 +673,24 @@ horses | des chevaux
 fast rivers | des rivières rapides
 """
 
+# Where each fear is met.
+FEAR_PLACES = {
+    "the dark": ("cave", "cellar", "tower", "forest"), "thunder": ("hill", "meadow", "field"),
+    "deep water": ("lake", "swimming pool", "pond", "harbor"), "big dogs": ("farm", "park", "square"),
+    "spiders": ("attic", "barn", "cellar", "greenhouse"), "heights": ("tower", "bridge", "mountain", "cliff"),
+    "strangers": ("market", "train station", "airport", "hotel"), "ghosts": ("castle", "ruin", "cemetery", "attic"),
+    "geese": ("farm", "pond", "meadow"), "snakes": ("forest", "vineyard", "zoo", "valley"),
+    "loud noises": ("train station", "fire station", "market"), "narrow bridges": ("bridge", "waterfall", "stream"),
+    "wasps": ("orchard", "garden", "bakery"), "wolves": ("forest", "mountain", "valley"),
+    "horses": ("stable", "farm", "field"), "fast rivers": ("river", "waterfall", "bridge"),
+}  # fmt: skip
+
+# What each profession may need done besides the work of any house.
+JOB_CHORES = {
+    "farmer": "farm", "gardener": "farm", "shepherd": "farm", "beekeeper": "farm", "miller": "farm",
+    "baker": "kitchen", "cook": "kitchen",
+}  # fmt: skip
+
 # a noise | French | the animal that makes it must fit: any
 NOISES = """
 a scratching noise | un grattement
@@ -737,20 +755,20 @@ in a shed | dans un hangar
 
 # contest | French after "le concours" or its like | gender | what one does there: past | participle
 CONTESTS = """
-running race | course à pied | f | ran | couru
-swimming race | course de natation | f | swam | nagé
-drawing contest | concours de dessin | m | drew | dessiné
-singing contest | concours de chant | m | sang | chanté
-baking contest | concours de pâtisserie | m | baked | cuisiné
-chess tournament | tournoi d'échecs | m | played | joué
-spelling contest | concours d'orthographe | m | spelled | épelé
-dance contest | concours de danse | m | danced | dansé
-sled race | course de luges | f | raced | couru
-boat race | course de bateaux | f | rowed | ramé
-pumpkin contest | concours de citrouilles | m | competed | concouru
-poetry contest | concours de poésie | m | recited | récité
-quiz | jeu de questions | m | answered | répondu
-bicycle race | course de vélos | f | pedaled | pédalé
+running race | course à pied | f | ran | couru | out
+swimming race | course de natation | f | swam | nagé | water
+drawing contest | concours de dessin | m | drew | dessiné | in
+singing contest | concours de chant | m | sang | chanté | in
+baking contest | concours de pâtisserie | m | baked | cuisiné | in
+chess tournament | tournoi d'échecs | m | played | joué | in
+spelling contest | concours d'orthographe | m | spelled | épelé | in
+dance contest | concours de danse | m | danced | dansé | in
+sled race | course de luges | f | raced | couru | slope
+boat race | course de bateaux | f | rowed | ramé | water
+pumpkin contest | concours de citrouilles | m | competed | concouru | out
+poetry contest | concours de poésie | m | recited | récité | in
+quiz | jeu de questions | m | answered | répondu | in
+bicycle race | course de vélos | f | pedaled | pédalé | out
 """
 
 # how a thing gets broken | French, with an object pronoun before it
@@ -769,24 +787,25 @@ was not paying attention | ne faisait pas attention
 INJURIES = """
 leg | la patte
 paw | la patte avant
-foot | le pied
+foot | la patte
+wing | l'aile
 tail | la queue
 ear | l'oreille
 """
 
 # what animals eat | French
 FEED = """
-some seeds | quelques graines
-a bowl of milk | un bol de lait
-some bread crumbs | des miettes de pain
-a piece of apple | un morceau de pomme
-a few berries | quelques baies
-fresh hay | du foin frais
-a carrot | une carotte
-some corn | du maïs
-a handful of nuts | une poignée de noix
-clean water | de l'eau propre
-a lettuce leaf | une feuille de salade
+some seeds | quelques graines | bird
+a bowl of milk | un bol de lait | other
+some bread crumbs | des miettes de pain | bird
+a piece of apple | un morceau de pomme | other
+a few berries | quelques baies | bird
+fresh hay | du foin frais | other
+a carrot | une carotte | other
+some corn | du maïs | bird
+a handful of nuts | une poignée de noix | other
+clean water | de l'eau propre | bird
+a lettuce leaf | une feuille de salade | other
 """
 
 # clock: order in the day | French
@@ -846,7 +865,8 @@ TABLES = {
 
 # Where the gender stands among the columns after the English one.
 GENDER = {"organization": 1, "festival": 1, "thing": 1, "animal": 1, "place": 2, "dish": 1, "contest": 1, "time": 1}
-TAGGED = {"thing", "animal", "place", "feeling", "weather", "kin", "job"}
+TAGGED = {"thing", "animal", "place", "feeling", "weather", "kin", "organization", "pastime", "chore", "skill", "contest",
+          "feed"}  # fmt: skip
 
 
 def _read(kind: str, table: str) -> dict[str, Word]:

@@ -74,6 +74,33 @@ class Teller:
         """A spot inside or outside, as the place is."""
         return self.pick("indoor_spot" if "in" in ENTRIES["place"][place].tags else "outdoor_spot")
 
+    def pastime(self, place: str) -> str:
+        """A pastime that suits a place."""
+        tags = ["any"]
+        if "out" in ENTRIES["place"][place].tags:
+            tags.append("out")
+            tags += ["water"] * ("water" in ENTRIES["place"][place].tags) + ["beach"] * (place == "beach")
+        return self.pick("pastime", self.rng.choice(tags))
+
+    def ground(self, tag: str) -> str:
+        """A place where a skill or a contest with this tag is practiced."""
+        if tag == "rink":
+            return "skating rink"
+        if tag == "slope":
+            return self.rng.choice(("hill", "mountain"))
+        if tag == "farm":
+            return self.rng.choice(("farm", "barn", "stable"))
+        return self.place() if tag == "any" else self.place(tag)
+
+    def chore(self, job: str) -> str:
+        """Work that somebody of this profession needs done."""
+        return self.pick("chore", lexicon.JOB_CHORES.get(job, "any") if self.maybe(0.6) else "any")
+
+    def feed(self, animal: str) -> str:
+        """Food for an animal."""
+        bird = "bird" in ENTRIES["animal"][animal].tags
+        return self.pick("feed", "bird" if bird or self.maybe(0.3) else "other")
+
     def maybe(self, probability: float = 0.5) -> bool:
         return self.rng.random() < probability
 
@@ -183,7 +210,7 @@ def _hero(s: Teller) -> str:
     else:
         s.tell("dreamer", a=a, dream=s.pick("dream"))
     if s.maybe(0.12):
-        s.tell("member", a=a, organization=s.pick("organization"))
+        s.tell("member", a=a, organization=s.pick("organization", "club"))
     return a
 
 
@@ -209,11 +236,11 @@ def _two(s: Teller) -> tuple[str, str]:
     return a, b
 
 
-def _adult(s: Teller) -> str:
-    """Somebody with a profession."""
-    c = s.person()
-    s.tell("work", b=c, job=s.pick("job"))
-    return c
+def _adult(s: Teller) -> tuple[str, str]:
+    """Somebody with a profession: the name and the profession."""
+    c, job = s.person(), s.pick("job")
+    s.tell("work", b=c, job=job)
+    return c, job
 
 
 def _arrive(s: Teller, a: str, place: str) -> None:
@@ -226,9 +253,12 @@ def _arrive(s: Teller, a: str, place: str) -> None:
         s.tell("go", a=a, p=place)
 
 
-def _end(s: Teller, a: str, b: str = "") -> None:
-    """A last sentence, or none."""
+def _end(s: Teller, a: str, b: str = "", lesson: str = "") -> None:
+    """A last sentence, or none. lesson: care, help or truth, what the main person has learned."""
     chance = s.rng.random()
+    if lesson and s.maybe(0.25):
+        s.tell(f"lesson_{lesson}", a=a)
+        return
     if b and chance < 0.3:
         s.tell("friends", a=a, b=b)
     elif b and chance < 0.45:
@@ -270,7 +300,7 @@ def lost_thing(s: Teller) -> str:
     else:
         s.feel(a, "find_spot", "good", a=a, t=t)
     s.tell("thank", a=a, b=b)
-    _end(s, a, b)
+    _end(s, a, b, lesson="care")
     return s.rng.choice((
         f"{a} lost the {t}, and {b} helped to find it.",
         f"With the help of {b}, the lost {t} of {a} was found again.",
@@ -281,19 +311,19 @@ def lost_thing(s: Teller) -> str:
 def saved_for(s: Teller) -> str:
     """Something too expensive is earned by work."""
     a = _hero(s)
-    t = s.thing()
+    t = s.thing(s.rng.choice(("toy", "tool", "clothes", "instrument")))
     s.tell("want", a=a, t=t)
     s.tell("poor", a=a, t=t)
     if s.maybe(0.4):
         s.feel(a, "want", "bad", a=a, t=t)
-    p = s.place("shop") if s.maybe(0.3) else s.place()
+    p = s.place("public")
     s.tell("go", a=a, p=p, lead="later" if s.maybe() else "")
-    c = _adult(s)
-    h = s.pick("chore")
+    c, job = _adult(s)
+    h = s.chore(job)
     s.tell("chore_ask", a=a, b=c, chore=h)
     s.tell("chore", a=a, b=c, chore=h)
     if s.maybe(0.4):
-        second = s.pick("chore")
+        second = s.chore(job)
         s.tell("chore", a=a, b=c, chore=second, lead="later")
     if s.maybe(0.4):
         s.tell("smile", a=c, b=a)
@@ -317,7 +347,7 @@ def saved_for(s: Teller) -> str:
 def broken_thing(s: Teller) -> str:
     """Something borrowed breaks; the truth is told."""
     a, b = _two(s)
-    t = s.thing()
+    t = s.thing("fragile")
     s.tell("own", a=b, t=t)
     s.tell("borrow_ask", a=a, b=b, t=t)
     s.tell("lend", a=b, b=a, t=t)
@@ -330,7 +360,7 @@ def broken_thing(s: Teller) -> str:
         if s.maybe():
             s.tell("miss_sleep", a=a)
         s.tell("fetch", a=a, t=t)
-    s.tell("call_on", a=a, b=b, lead="later" if s.maybe(0.3) else "")
+    s.tell("return_to" if b in s.world.kin else "call_on", a=a, b=b, lead="later" if s.maybe(0.3) else "")
     s.tell("confess", a=a, b=b, t=t)
     if s.maybe(0.4):
         s.feel(b, "break", "anger", a=a, c=b, t=t)
@@ -346,7 +376,7 @@ def broken_thing(s: Teller) -> str:
     s.tell("forgive", a=a, b=b)
     if s.maybe(0.4):
         s.feel(a, "forgive", "good", a=a, b=b)
-    _end(s, a, b)
+    _end(s, a, b, lesson="truth")
     return s.rng.choice((
         f"{a} broke the {t} of {b}, told the truth and was forgiven.",
         f"{b} lent {a} the {t}, which broke, but {b} forgave {a}.",
@@ -360,10 +390,11 @@ def hurt_animal(s: Teller) -> str:
     p = s.place("out")
     n = s.animal("wild")
     _arrive(s, a, p)
+    spot = s.spot(p)
     if s.maybe():
-        s.tell("hear", a=a, p=p, noise=s.pick("noise"), spot=s.spot(p))
-    s.tell("meet_animal", a=a, n=n, p=p, spot=s.spot(p))
-    injury = s.rng.choice(("leg", "foot", "tail") if "bird" in ENTRIES["animal"][n].tags else ("leg", "paw", "tail", "ear"))
+        s.tell("hear", a=a, p=p, noise=s.pick("noise"), spot=spot)
+    s.tell("meet_animal", a=a, n=n, p=p, spot=spot)
+    injury = s.rng.choice(("leg", "foot", "wing") if "bird" in ENTRIES["animal"][n].tags else ("leg", "paw", "tail", "ear"))
     s.tell("hurt", a=a, n=n, injury=injury)
     if s.maybe():
         s.feel(a, "hurt", "bad", a=a, n=n)
@@ -372,13 +403,13 @@ def hurt_animal(s: Teller) -> str:
     s.tell("kin", a=a, b=b)
     s.tell("bandage", a=a, b=b, injury=injury)
     if s.maybe(0.7):
-        s.tell("feed_it", a=a, n=n, feed=s.pick("feed"))
+        s.tell("feed_it", a=a, n=n, feed=s.feed(n))
     if s.maybe(0.7):
         s.tell("call_it", a=a, n=n, pet_name=s.pick("pet_name"))
     s.tell("heal", lead="later", n=n)
     if s.maybe(0.6):
         s.feel(a, "heal", "good", a=a, n=n)
-    free = s.maybe(0.6)
+    free = n in ("seal", "beaver", "stork", "heron", "swan", "fawn", "seagull") or s.maybe()
     if free:
         s.tell("release", a=a, n=n, p=p)
         s.tell("look_back", a=a, n=n)
@@ -397,7 +428,8 @@ def hurt_animal(s: Teller) -> str:
 def trip(s: Teller) -> str:
     """A trip, bad weather, shelter, and home again."""
     a, b = _two(s)
-    p, y = s.place("out"), s.pick("pastime")
+    p = s.place("out")
+    y = s.pastime(p)
     if s.maybe(0.6):
         s.tell("plan", a=a, b=b, pastime=y, p=p)
     s.tell("go_pair", a=a, b=b, p=p)
@@ -469,7 +501,7 @@ def quarrel(s: Teller) -> str:
     p, t = s.place(), s.thing("toy" if s.maybe() else "tool")
     s.tell("go_pair", a=a, b=b, p=p)
     if s.maybe():
-        s.tell("pastime", a=a, b=b, p=p, pastime=s.pick("pastime"))
+        s.tell("pastime", a=a, b=b, p=p, pastime=s.pastime(p))
     s.tell("find_new", a=a, p=p, t=t, spot=s.spot(p))
     s.tell("quarrel", a=a, b=b, t=t)
     angry = b if s.maybe() else a
@@ -481,7 +513,7 @@ def quarrel(s: Teller) -> str:
         s.tell("forgive", a=a, b=b)
     s.tell("share", a=a, b=b, t=t)
     s.feel(b, "share", "good", a=a, b=b, t=t)
-    _end(s, a, b)
+    _end(s, a, b, lesson="help")
     return s.rng.choice((
         f"{a} and {b} quarreled about {article_of(s, t)} and then shared it.",
         f"Both {a} and {b} wanted the {t}, but in the end they shared it.",
@@ -495,7 +527,7 @@ def overcome_fear(s: Teller) -> str:
     x = s.pick("fear")
     s.tell("afraid", a=a, fear=x)
     b = _friend(s, a)
-    p = s.place("out") if s.maybe() else s.place()
+    p = s.rng.choice(lexicon.FEAR_PLACES[x])
     s.tell("go_pair", a=a, b=b, p=p, lead="later" if s.maybe(0.3) else "")
     s.tell("hesitate", a=a, p=p)
     s.feel(a, "afraid", "fear", a=a, fear=x)
@@ -509,9 +541,9 @@ def overcome_fear(s: Teller) -> str:
         s.tell("smile", a=b, b=a)
     s.tell("thank", a=a, b=b)
     if s.maybe():
-        s.tell("pastime", a=a, b=b, p=p, pastime=s.pick("pastime"))
+        s.tell("pastime", a=a, b=b, p=p, pastime=s.pastime(p))
     s.tell("go_home_pair", a=a, b=b)
-    _end(s, a, b)
+    _end(s, a, b, lesson="help")
     return s.rng.choice((
         f"With the help of {b}, {a} was no longer afraid of {x}.",
         f"{a} was afraid of {x} but learned to be brave.",
@@ -527,7 +559,7 @@ def cooking(s: Teller) -> str:
     s.tell("missing", a=a, b=b, ingredient=i)
     s.feel(a, "missing", "bad", b=b, ingredient=i)
     if s.maybe(0.6):
-        c = _adult(s)
+        c, _ = _adult(s)
         s.tell("neighbor_ingredient", a=a, c=c, ingredient=i)
         s.feel(a, "neighbor_ingredient", "good", a=a, c=c, ingredient=i)
         s.tell("thank", a=a, b=c)
@@ -553,16 +585,17 @@ def strange_noise(s: Teller) -> str:
     a, b = _two(s)
     p, o = s.place("in") if s.maybe() else s.place("out"), s.pick("noise")
     s.tell("go_pair", a=a, b=b, p=p)
-    s.tell("hear", a=a, p=p, noise=o, spot=s.spot(p))
+    spot = s.spot(p)
+    s.tell("hear", a=a, p=p, noise=o, spot=spot)
     s.feel(a, "hear", "fear", a=a, noise=o)
     s.tell("encourage" if s.maybe() else "comfort", a=a, b=b, fear=s.pick("fear"))
     if s.maybe():
         s.tell("search", a=b, spot=s.spot(p))
     n = s.animal("wild" if s.maybe(0.6) else "pet")
-    s.tell("meet_animal", a=a, n=n, p=p, spot=s.spot(p))
+    s.tell("meet_animal", a=a, n=n, p=p, spot=spot)
     s.tell("relief_laugh", a=a, b=b, n=n)
     if s.maybe(0.6):
-        s.tell("feed_it", a=b, n=n, feed=s.pick("feed"))
+        s.tell("feed_it", a=b, n=n, feed=s.feed(n))
     if "pet" in ENTRIES["animal"][n].tags:
         s.tell("call_it", a=a, n=n, pet_name=s.pick("pet_name"))
         s.tell("stay", a=a, n=n)
@@ -579,7 +612,7 @@ def contest(s: Teller) -> str:
     a, b = _two(s)
     g = s.pick("contest")
     s.tell("enter", a=a, contest=g, festival=s.pick("festival"), organization=s.pick("organization"))
-    s.tell("practice", a=a, p=s.place())
+    s.tell("practice", a=a, p=s.ground(_tag("contest", g)))
     if s.maybe():
         s.tell("encourage_plain", a=a, b=b)
     rival = b if s.maybe() else s.person()
@@ -623,7 +656,7 @@ def far_friend(s: Teller) -> str:
     s.feel(a, "answer", "good", a=a, b=b)
     met = s.maybe(0.7)
     if met:
-        p = s.place()
+        p = s.place("public")
         s.tell("visit", a=a, b=b, p=p, lead="later")
         s.feel(a, "visit", "good", a=a, b=b)
         if s.maybe():
@@ -657,7 +690,7 @@ def learn_skill(s: Teller) -> str:
     if s.maybe():
         s.feel(a, "fail", "bad", a=a, skill=skill)
         s.tell("comfort", a=a, b=b)
-    s.tell("practice", a=a, p=s.place())
+    s.tell("practice", a=a, p=s.ground(_tag("skill", skill)))
     s.tell("succeed", a=a, skill=skill, lead="later")
     s.feel(b if s.maybe(0.4) else a, "succeed", "good", a=a, b=b, skill=skill)
     if s.maybe(0.6):
@@ -665,7 +698,7 @@ def learn_skill(s: Teller) -> str:
     if s.maybe(0.3):
         t = s.thing()
         s.tell("present", a=a, b=b, t=t)
-    _end(s, a, b)
+    _end(s, a, b, lesson="help")
     return s.rng.choice((
         f"{b} taught {a} to {skill}.",
         f"{a} wanted to learn to {skill} and did not give up.",
@@ -691,14 +724,15 @@ def thief(s: Teller) -> str:
     s.tell("helper", a=a, b=b, p=q)
     s.tell("offer", a=a, b=b)
     if s.maybe():
-        s.tell("drop_animal", n=n, t=t, spot=s.spot(q))
-        s.tell("find_spot", a=a, t=t, spot=s.spot(q))
+        spot = s.spot(q)
+        s.tell("drop_animal", n=n, t=t, spot=spot)
+        s.tell("find_spot", a=a, t=t, spot=spot)
         s.feel(a, "find_spot", "good", a=a, t=t)
     else:
-        s.tell("nest", a=a, n=n, t=t, p=q, spot=s.spot(q), feed=s.pick("feed"))
+        s.tell("nest", a=a, n=n, t=t, p=q, spot=s.spot(q), feed=s.feed(n))
         s.feel(a, "nest", "good", a=a, t=t)
     s.tell("thank", a=a, b=b)
-    _end(s, a, b)
+    _end(s, a, b, lesson="care")
     return s.rng.choice((
         f"{english_a(n).capitalize()} stole the {t}, but {a} got it back.",
         f"{a} chased {english_a(n)} that had stolen the {t}.",
@@ -741,17 +775,17 @@ def newcomer(s: Teller) -> str:
     a = s.person()
     s.tell("newcomer", a=a, town=(town := s.pick("town")))
     s.feel(a, "newcomer", "alone", a=a, town=town)
-    p = s.place()
+    p = s.place("public")
     _arrive(s, a, p)
     s.tell("watch_others", a=a, p=p, spot=s.spot(p))
     if s.maybe():
         s.feel(a, "watch_others", "alone", a=a)
-    b, y = s.person(), s.pick("pastime")
+    b, y = s.person(), s.pastime(p)
     s.tell("invite", a=a, b=b, p=p, pastime=y, trait=s.pick("trait"))
     s.feel(a, "invite", "good", a=a, b=b)
     s.tell("pastime", a=a, b=b, p=p, pastime=y)
     if s.maybe():
-        organization = s.pick("organization")
+        organization = s.pick("organization", "club")
         s.tell("join", a=a, b=b, organization=organization)
     if s.maybe(0.4):
         t = s.thing()
@@ -774,7 +808,7 @@ def found_property(s: Teller) -> str:
     s.tell("find_new", a=a, t=t, p=p, spot=s.spot(p))
     s.tell("whose", a=a, t=t)
     b = _friend(s, a) if s.maybe(0.4) else ""
-    c = _adult(s)
+    c, _ = _adult(s)
     if b:
         s.tell("owner_told", a=a, b=b, c=c, t=t)
     else:
@@ -785,10 +819,10 @@ def found_property(s: Teller) -> str:
     s.tell("thank", a=c, b=a)
     if s.maybe(0.7):
         u = s.thing()
-        s.tell("present", a=c, b=a, t=u)
-        s.feel(a, "present", "good", a=c, b=a, t=u)
+        s.tell("reward", a=c, b=a, t=u)
+        s.feel(a, "reward", "good", a=c, b=a, t=u)
         s.tell("enjoy", a=a, t=u)
-    _end(s, a)
+    _end(s, a, lesson="truth")
     return s.rng.choice((
         f"{a} found {article_of(s, t)} {where(p)} and brought it back to {c}.",
         f"{c} got the lost {t} back from {a}.",
@@ -816,9 +850,9 @@ def lost_pet(s: Teller) -> str:
     s.tell("animal_found", a=a if s.maybe() else b, n=n, p=q, spot=s.spot(q))
     s.feel(a, "animal_found", "good", n=n)
     if s.maybe():
-        s.tell("feed_it", a=a, n=n, feed=s.pick("feed"))
+        s.tell("feed_it", a=a, n=n, feed=s.feed(n))
     s.tell("thank", a=a, b=b)
-    _end(s, a, b)
+    _end(s, a, b, lesson="care")
     name = s.world.pet[n]
     return s.rng.choice((
         f"{a} and {b} looked for the {n} {name} and found it {where(q)}.",
@@ -828,6 +862,11 @@ def lost_pet(s: Teller) -> str:
 
 PLOTS = (lost_thing, saved_for, broken_thing, hurt_animal, trip, birthday, quarrel, overcome_fear, cooking, strange_noise,
          contest, far_friend, learn_skill, thief, swap, newcomer, found_property, lost_pet)  # fmt: skip
+
+
+def _tag(kind: str, word: str) -> str:
+    """The one tag of a word."""
+    return next(iter(ENTRIES[kind][word].tags))
 
 
 def english_a(word: str) -> str:

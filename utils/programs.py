@@ -357,17 +357,22 @@ def node() -> str | None:
 
 
 def _run(command: list[str], jobs: list[tuple], seconds: float) -> list[Outcome]:
+    """Runs jobs in one process. Where that hangs or dies, its halves, so that one bad job spoils no other's result."""
     try:
         done = subprocess.run(command, input=json.dumps(jobs), capture_output=True, text=True, encoding="utf-8",
                               timeout=seconds)  # fmt: skip
         answers = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return [Outcome(None, f"It took longer than {seconds:g} seconds.")] * len(jobs)
+        problem = f"It took longer than {seconds:g} seconds."
     except json.JSONDecodeError:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1][:200]
-        return [Outcome(None, f"The run ended without a result: {last}")] * len(jobs)
-    return [Outcome(tuple(a["outputs"]) if "outputs" in a else None, a.get("error")) for a in answers]
-
+        problem = f"The run ended without a result: {last}"
+    else:
+        return [Outcome(tuple(a["outputs"]) if "outputs" in a else None, a.get("error")) for a in answers]
+    if len(jobs) == 1:
+        return [Outcome(None, problem)]
+    middle, shorter = len(jobs) // 2, max(2.0, seconds / 2)
+    return _run(command, jobs[:middle], shorter) + _run(command, jobs[middle:], shorter)
 
 def run_python(jobs: list[tuple[str, str, list]], seconds: float = 10) -> list[Outcome]:
     """Runs Python functions, (source, name, inputs) each, in one process of their own.
@@ -397,6 +402,8 @@ def check(found: list[Program], javascript: list[str] | None = None) -> list[Che
     texts = [program.javascript for program in found] if javascript is None else javascript
     if len(texts) != len(found):
         raise ValueError(f"{len(found)} programs do not fit {len(texts)} JavaScript texts: give one for each.")
+    if not found:
+        return []
     left = run_python([(program.python, program.name, list(program.inputs)) for program in found])
     if node() is not None:
         jobs = [(text, p.javascript_name, list(p.inputs)) for p, text in zip(found, texts, strict=True)]

@@ -132,7 +132,7 @@ THINGS = """
 + {a} could not find {t} anywhere. || {a} ne trouvait {t} nulle part.
 "Where is my {t:bare}?" {a:cried}. || « Où est {t:mon} ? » {a:cried}.
 + {a} lost {t} somewhere along the way. || {a} a perdu {t} quelque part en chemin.
-"My {t:bare} was in my pocket this morning," {a:said}, "and now it is gone!" || « {t:Mon} était dans ma poche ce matin, {a:said}, et maintenant, plus rien ! »
+"My {t:bare} was here this morning," {a:said}, "and now it is gone!" || « {t:Mon} était là ce matin, {a:said}, et maintenant, plus rien ! »
 ! a bad | {a:he} had lost {t} || {a:il} avait perdu {t}
 @search_pair near a b =>
 + {ab} searched every corner {p:of}. || {ab} ont fouillé chaque coin {p:du}.
@@ -187,7 +187,7 @@ As a surprise, {a:name} brought {b:name} {t:a}. || Par surprise, {a:name} a appo
 + {a} made {t:a} out of wood, paper and glue. || {a} a fabriqué {t:un} avec du bois, du papier et de la colle.
 + {a} worked for three days and made {t:a}. || {a} a travaillé trois jours et a fabriqué {t:un}.
 + {a} decided to make {t:a}, and {a:he} did it very well. || {a} a décidé de fabriquer {t:un}, et {a:il} y est très bien arrivé{a:e}.
-! a good | {a:he} had made {t} all alone || {a:il} avait fabriqué {t} tout{a:e} seul{a:e}
+! a pride | {a:he} had made {t} all alone || {a:il} avait fabriqué {t} tout{a:e} seul{a:e}
 @hide has a t => drop t, lies t spot
 + {a} hid {t} {spot}. || {a} a caché {t} {spot}.
 + {a} put {t} {spot}, where nobody would look. || {a} a mis {t} {spot}, là où personne n'irait voir.
@@ -208,12 +208,12 @@ But {t} was too expensive. || Mais {t} coûtait trop cher.
 @earn near a b => earned a
 + {b} paid {a:name} for the work. || {b} a payé {a:name} pour son travail.
 + {b} gave {a:name} a few coins for the help. || {b} a donné quelques pièces à {a:name} pour son aide.
-! a good | {a:he} had earned some money || {a:il} avait gagné un peu d'argent
+! a pride | {a:he} had earned some money || {a:il} avait gagné un peu d'argent
 @buy wants a t, earned a => has a t, owns a t
 + {a} bought {t} at last. || {a} a enfin acheté {t}.
 + {a} had enough money and bought {t}. || {a} avait assez d'argent et a acheté {t}.
 + {a} ran to the shop, paid, and came out with {t}. || {a} a couru au magasin, a payé et est ressorti{a:e} avec {t}.
-! a good | {a:he} had bought {t} with {a:his} own money || {a:il} avait acheté {t} avec son propre argent
+! a pride | {a:he} had bought {t} with {a:his} own money || {a:il} avait acheté {t} avec son propre argent
 @enjoy has a t =>
 {a} could not stop looking at {t}. || {a} ne pouvait pas s'arrêter de regarder {t}.
 {a} took {t} everywhere from then on. || Depuis, {a} emportait {t} partout.
@@ -238,7 +238,7 @@ But {a} {mishap}, and suddenly {t} was broken. || Mais {a} {mishap:a}, et tout �
 + {a} repaired {t} with glue and string. || {a} a réparé {t} avec de la colle et de la ficelle.
 + {a} mended {t} carefully. || {a} a réparé {t} avec soin.
 + {a} worked on {t} until it was whole again. || {a} a travaillé sur {t} jusqu'à la réparation complète.
-! a good | {a:he} had repaired {t} || {a:il} avait réparé {t}
+! a pride | {a:he} had repaired {t} || {a:il} avait réparé {t}
 ! c good | {a:name} had repaired {c:his} {t:bare} || {a:name} avait réparé {t:son}
 @like_new whole t =>
 {t:cap} looked as good as new. || {t:cap} était comme neu{t:fve}.
@@ -251,7 +251,7 @@ One could hardly see where {t} had been broken. || On voyait à peine l'endroit 
 ! a bad | {a:he} missed {t} || {t} {a:lui} manquait
 @miss lacks a t =>
 {a} lay awake and thought of {t}. || {a} ne dormait pas et pensait {t:au}.
-But {a} missed {t} more and more. || Mais {t} manquait de plus en plus à {a:name}.
+But {a:name} missed {t} more and more. || Mais {t} manquait de plus en plus à {a:name}.
 "I should have kept {t}," {a:said}. || « J'aurais dû garder {t} », {a:said}.
 @steal has a t => has n t
 + {n:cap_a} came and snatched {t}. || {n:cap_un} est arrivé{n:e} et s'est emparé{n:e} {t:du}.
@@ -301,7 +301,7 @@ FEELING = """
 @feel =>
 {a} was {feeling} because {cause}. || {a} était {feeling:a} parce que {cause}.
 {a} felt {feeling} because {cause}. || {a} se sentait {feeling:a} parce que {cause}.
-{a} was very {feeling}, for {cause}. || {a} était vraiment {feeling:a}, car {cause}.
+{a} was {feeling}, for {cause}. || {a} était {feeling:a}, car {cause}.
 No wonder {a} was {feeling}: {cause}. || Rien d'étonnant à ce que {a} soit {feeling:a} : {cause}.
 @feel_plain =>
 That made {a:name} {feeling}. || Cela a rendu {a:name} {feeling:a}.
@@ -444,8 +444,8 @@ Every evening {a:name} practiced {p:in}. || Chaque soir, {a:name} s'entraînait 
 + {a} {skill:past} for the first time. || {a} a {skill:done} pour la première fois.
 At last {a:name} could {skill}. || Enfin, {a:name} savait {skill}.
 "Look, I can {skill}!" {a:cried}. || « Regardez, je sais {skill} ! » {a:cried}.
-! a good | {a:he} could {skill} at last || {a:il} savait enfin {skill}
-! b good | {a:name} had learned to {skill} || {a:name} avait appris à {skill}
+! a pride | {a:he} could {skill} at last || {a:il} savait enfin {skill}
+! b pride | {a:name} had learned to {skill} || {a:name} avait appris à {skill}
 @afraid =>
 {a} had always been afraid of {fear}. || {a} avait toujours eu peur {fear}.
 Only one thing scared {a:name}: {a:he} was afraid of {fear}. || Une seule chose inquiétait {a:name} : {a:il} avait peur {fear}.
@@ -466,7 +466,7 @@ Only one thing scared {a:name}: {a:he} was afraid of {fear}. || Une seule chose 
 + {a} took a deep breath and did it. || {a} a respiré profondément et l'a fait.
 + {a} was no longer afraid of {fear}. || {a} n'avait plus peur {fear}.
 Step by step, {a:name} forgot all about {fear}. || Pas à pas, {a:name} a oublié sa peur {fear}.
-! a good | {a:he} was no longer afraid of {fear} || {a:il} n'avait plus peur {fear}
+! a pride | {a:he} was no longer afraid of {fear} || {a:il} n'avait plus peur {fear}
 @cook_plan =>
 {ab} wanted to make {dish:a}. || {ab} voulaient préparer {dish:un}.
 "Let us make {dish:a}," {a:said} to {b:name}. || « Préparons {dish:un} », {a:said} à {b:name}.
@@ -505,7 +505,7 @@ The {contest} began, and {a:name} did {a:his} best. || {contest:cap} a commencé
 + {a} won the {contest}. || {a} a gagné {contest}.
 "The winner is {a:name}!" called the judge of the {contest}. || « Et le prix va à {a:name} ! » a annoncé le jury {contest:du}.
 {a} came first, and everybody clapped. || {a} est arrivé{a:e} en tête, et tout le monde a applaudi.
-! a good | {a:he} had won the {contest} || {a:il} avait gagné {contest}
+! a pride | {a:he} had won the {contest} || {a:il} avait gagné {contest}
 @not_win =>
 But {b:name} won the {contest}. || Mais c'est {b:name} qui a gagné {contest}.
 {a} came last in the {contest}. || {a} a fini à la dernière place {contest:du}.

@@ -75,18 +75,18 @@ toy boat | petit bateau | m | toy craft fragile
 toy train | petit train | m | toy fragile
 teddy bear | ours en peluche | m | toy
 yo-yo | yo-yo | m | toy fragile
-puzzle | puzzle | m | toy
-scooter | trottinette | f | toy fragile
-bicycle | vélo | m | toy
-sled | luge | f | toy fragile
-skateboard | planche à roulettes | f | toy fragile
+puzzle | puzzle | m | toy large
+scooter | trottinette | f | toy fragile large
+bicycle | vélo | m | toy large
+sled | luge | f | toy fragile large
+skateboard | planche à roulettes | f | toy fragile large
 balloon | ballon de baudruche | m | toy
 jump rope | corde à sauter | f | toy
 marble | bille | f | toy treasure
 mask | masque | m | toy craft fragile
 crown | couronne | f | toy treasure craft
 magnet | aimant | m | tool toy
-telescope | télescope | m | tool fragile
+telescope | télescope | m | tool fragile large
 microscope | microscope | m | tool fragile
 magnifying glass | loupe | f | tool fragile
 compass | boussole | f | tool treasure fragile
@@ -94,26 +94,26 @@ lantern | lanterne | f | tool craft fragile
 flashlight | lampe de poche | f | tool fragile
 umbrella | parapluie | m | tool fragile
 basket | panier | m | tool craft
-bucket | seau | m | tool
-shovel | pelle | f | tool
-hammer | marteau | m | tool
-ladder | échelle | f | tool
-rope | corde | f | tool
-tent | tente | f | tool
+bucket | seau | m | tool large
+shovel | pelle | f | tool large
+hammer | marteau | m | tool large
+ladder | échelle | f | tool large
+rope | corde | f | tool large
+tent | tente | f | tool large
 backpack | sac à dos | m | tool
-suitcase | valise | f | tool
+suitcase | valise | f | tool large
 camera | appareil photo | m | tool fragile
 clock | horloge | f | tool fragile
-alarm clock | réveil | m | tool fragile
+alarm clock | réveil | m | tool fragile large
 radio | radio | f | tool fragile
 map | carte | f | tool treasure craft
 pencil | crayon | m | tool
 paintbrush | pinceau | m | tool
 pocketknife | canif | m | tool
 whistle | sifflet | m | tool craft
-fishing rod | canne à pêche | f | tool fragile
-watering can | arrosoir | m | tool
-wheelbarrow | brouette | f | tool
+fishing rod | canne à pêche | f | tool fragile large
+watering can | arrosoir | m | tool large
+wheelbarrow | brouette | f | tool large
 teapot | théière | f | tool treasure fragile
 cup | tasse | f | tool treasure fragile
 vase | vase | m | treasure craft fragile
@@ -121,7 +121,7 @@ mirror | miroir | m | treasure fragile
 candle | bougie | f | tool craft
 pillow | oreiller | m | clothes craft
 blanket | couverture | f | clothes craft
-quilt | édredon | m | clothes craft
+quilt | édredon | m | clothes craft large
 ring | bague | f | treasure
 necklace | collier | m | treasure craft
 bracelet | bracelet | m | treasure craft
@@ -171,11 +171,11 @@ mitten | moufle | f | clothes craft
 slipper | pantoufle | f | clothes
 violin | violon | m | instrument fragile
 flute | flûte | f | instrument craft fragile
-guitar | guitare | f | instrument fragile
+guitar | guitare | f | instrument fragile large
 trumpet | trompette | f | instrument fragile
 harmonica | harmonica | m | instrument fragile
-accordion | accordéon | m | instrument fragile
-cello | violoncelle | m | instrument fragile
+accordion | accordéon | m | instrument fragile large
+cello | violoncelle | m | instrument fragile large
 tambourine | tambourin | m | instrument fragile
 banjo | banjo | m | instrument fragile
 clarinet | clarinette | f | instrument fragile
@@ -402,17 +402,17 @@ at the bottom of a chest | au fond d'un coffre
 
 # feeling | masculine | feminine | good, bad
 FEELINGS = """
-happy | content | contente | good
-glad | ravi | ravie | good
-proud | fier | fière | good
-delighted | enchanté | enchantée | good
+happy | content | contente | good pride
+glad | ravi | ravie | good pride
+proud | fier | fière | pride
+delighted | enchanté | enchantée | good pride
 relieved | soulagé | soulagée | good
 grateful | reconnaissant | reconnaissante | good
-excited | très excité | très excitée | good
-cheerful | joyeux | joyeuse | good
-thrilled | aux anges | aux anges | good
-overjoyed | fou de joie | folle de joie | good
-pleased | satisfait | satisfaite | good
+excited | très excité | très excitée | good pride
+cheerful | joyeux | joyeuse | good pride
+thrilled | aux anges | aux anges | good pride
+overjoyed | fou de joie | folle de joie | good pride
+pleased | satisfait | satisfaite | good pride
 moved | ému | émue | good
 sad | triste | triste | bad
 upset | bouleversé | bouleversée | bad
@@ -609,48 +609,48 @@ invent riddles | invented riddles | inventer des devinettes | inventé des devin
 
 # dish | French | gender
 DISHES = """
-apple pie | tarte aux pommes | f
-chocolate cake | gâteau au chocolat | m
-carrot cake | gâteau aux carottes | m
-vegetable soup | soupe de légumes | f
-onion soup | soupe à l'oignon | f
-lemon tart | tarte au citron | f
-loaf of bread | pain | m
-pizza | pizza | f
-omelet | omelette | f
-fruit salad | salade de fruits | f
-potato salad | salade de pommes de terre | f
-pot of jam | pot de confiture | m
-cherry pie | tarte aux cerises | f
-plum tart | tarte aux prunes | f
-honey cake | gâteau au miel | m
-walnut cake | gâteau aux noix | m
-mushroom stew | ragoût de champignons | m
-cheese sandwich | sandwich au fromage | m
-bowl of porridge | bol de bouillie d'avoine | m
-fish pie | tourte au poisson | f
-rice pudding | riz au lait | m
-gingerbread | pain d'épices | m
+apple pie | tarte aux pommes | f | sweet
+chocolate cake | gâteau au chocolat | m | sweet
+carrot cake | gâteau aux carottes | m | sweet
+vegetable soup | soupe de légumes | f | savory
+onion soup | soupe à l'oignon | f | savory
+lemon tart | tarte au citron | f | sweet
+loaf of bread | pain | m | savory
+pizza | pizza | f | savory
+omelet | omelette | f | savory
+fruit salad | salade de fruits | f | sweet
+potato salad | salade de pommes de terre | f | savory
+pot of jam | pot de confiture | m | sweet
+cherry pie | tarte aux cerises | f | sweet
+plum tart | tarte aux prunes | f | sweet
+honey cake | gâteau au miel | m | sweet
+walnut cake | gâteau aux noix | m | sweet
+mushroom stew | ragoût de champignons | m | savory
+cheese sandwich | sandwich au fromage | m | savory
+bowl of porridge | bol de bouillie d'avoine | m | sweet
+fish pie | tourte au poisson | f | savory
+rice pudding | riz au lait | m | sweet
+gingerbread | pain d'épices | m | sweet
 """
 
 # what is missing in the kitchen | French (some) | French (no ...)
 INGREDIENTS = """
-sugar | du sucre | de sucre
-flour | de la farine | de farine
-butter | du beurre | de beurre
-milk | du lait | de lait
-salt | du sel | de sel
-cinnamon | de la cannelle | de cannelle
-honey | du miel | de miel
-cream | de la crème | de crème
-pepper | du poivre | de poivre
-oil | de l'huile | d'huile
-vanilla | de la vanille | de vanille
-yeast | de la levure | de levure
-cheese | du fromage | de fromage
-parsley | du persil | de persil
-garlic | de l'ail | d'ail
-vinegar | du vinaigre | de vinaigre
+sugar | du sucre | de sucre | sweet
+flour | de la farine | de farine | savory
+butter | du beurre | de beurre | sweet
+milk | du lait | de lait | sweet
+salt | du sel | de sel | savory
+cinnamon | de la cannelle | de cannelle | sweet
+honey | du miel | de miel | sweet
+cream | de la crème | de crème | sweet
+pepper | du poivre | de poivre | savory
+oil | de l'huile | d'huile | savory
+vanilla | de la vanille | de vanille | sweet
+yeast | de la levure | de levure | savory
+cheese | du fromage | de fromage | savory
+parsley | du persil | de persil | savory
+garlic | de l'ail | d'ail | savory
+vinegar | du vinaigre | de vinaigre | savory
 """
 
 # what one can be afraid of, after "of" | French after "peur" and "au sujet" | place tag
@@ -866,7 +866,7 @@ TABLES = {
 # Where the gender stands among the columns after the English one.
 GENDER = {"organization": 1, "festival": 1, "thing": 1, "animal": 1, "place": 2, "dish": 1, "contest": 1, "time": 1}
 TAGGED = {"thing", "animal", "place", "feeling", "weather", "kin", "organization", "pastime", "chore", "skill", "contest",
-          "feed"}  # fmt: skip
+          "feed", "dish", "ingredient"}  # fmt: skip
 
 
 def _read(kind: str, table: str) -> dict[str, Word]:

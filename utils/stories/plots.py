@@ -54,9 +54,11 @@ class Teller:
         self.world.kin[name] = kin
         return name
 
-    def thing(self, *tags: str) -> str:
-        """A thing with an adjective, most of the time."""
+    def thing(self, *tags: str, large: bool = False) -> str:
+        """A thing with an adjective, most of the time. large: it need not fit into a bag."""
         thing = self.pick("thing", *tags)
+        while "large" in ENTRIES["thing"][thing].tags and not large:
+            thing = self.pick("thing", *tags)
         if self.rng.random() < 0.85:
             self.world.adjective[thing] = self.pick("adjective")
         return thing
@@ -125,14 +127,14 @@ class Teller:
         causes = [
             cause
             for cause in frames()[cause_frame].causes
-            if cause.mood == mood and cause.roles <= roles.keys() and roles.get(cause.feeler, who) == who
+            if (cause.mood == mood or (mood, cause.mood) == ("good", "pride")) and cause.roles <= roles.keys() and roles.get(cause.feeler, who) == who
         ]
         causes = [cause for cause in causes if self._happened(cause, roles)]
         if not causes:
             return
         cause = self.rng.choice(causes)
         inner = Cause(cause, tuple(sorted((role, roles[role]) for role in cause.roles)))
-        feeling = self.pick("feeling", mood)
+        feeling = self.pick("feeling", cause.mood)
         template = self.rng.choice(frames()["feel"].templates)
         self._add(template, {"a": who, "feeling": feeling, "cause": inner}, None)
 
@@ -148,7 +150,12 @@ class Teller:
         named = {roles[role] for role in template.roles if role in PEOPLE and role not in template.pronominal}
         if any(slot.form == "its" for slot in template.slots) and self.world.recent_animal != roles["n"]:
             return False
-        return all(self.world.meant_by(GENDERS[roles[role]], named) == [roles[role]] for role in template.pronominal)
+        return all(self._unique(roles[role], named) for role in template.pronominal)
+
+    def _unique(self, who: str, named: set[str]) -> bool:
+        """Whether a pronoun can mean only this person, also for a reader who has not seen the rest of the sentence."""
+        gender = GENDERS[who]
+        return self.world.meant_by(gender, set()) == [who] == self.world.meant_by(gender, named)
 
     def _lead(self, template: Template, lead: str) -> Lead | None:
         if lead == "later" and template.takes_lead:
@@ -178,7 +185,7 @@ class Teller:
             who = roles[subject]
             named = {roles[role] for role in template.roles if role in PEOPLE and role != subject}
             other = any(GENDERS[roles[role]] == GENDERS[who] for role in template.pronominal)
-            if not other and self.world.meant_by(GENDERS[who], named) == [who]:
+            if not other and self._unique(who, named):
                 style[subject] = "pronoun"
         for role in ("t", "u"):
             if role in roles and roles[role] in self.world.adjective and self.maybe(0.25):
@@ -311,7 +318,7 @@ def lost_thing(s: Teller) -> str:
 def saved_for(s: Teller) -> str:
     """Something too expensive is earned by work."""
     a = _hero(s)
-    t = s.thing(s.rng.choice(("toy", "tool", "clothes", "instrument")))
+    t = s.thing(s.rng.choice(("toy", "tool", "clothes", "instrument")), large=True)
     s.tell("want", a=a, t=t)
     s.tell("poor", a=a, t=t)
     if s.maybe(0.4):
@@ -554,7 +561,8 @@ def overcome_fear(s: Teller) -> str:
 def cooking(s: Teller) -> str:
     """Something is missing in the kitchen."""
     a, b = _two(s)
-    d, i = s.pick("dish"), s.pick("ingredient")
+    taste = s.rng.choice(("sweet", "savory"))
+    d, i = s.pick("dish", taste), s.pick("ingredient", taste)
     s.tell("cook_plan", a=a, b=b, dish=d)
     s.tell("missing", a=a, b=b, ingredient=i)
     s.feel(a, "missing", "bad", b=b, ingredient=i)
@@ -565,7 +573,7 @@ def cooking(s: Teller) -> str:
         s.tell("thank", a=a, b=c)
         source = f"{c} gave them some"
     else:
-        p = s.place("shop")
+        p = s.rng.choice(("market", "bakery", "farm", "restaurant", "café", "hotel"))
         s.tell("go", a=a, p=p)
         s.tell("get_ingredient", a=a, p=p, ingredient=i)
         s.tell("go_home", a=a)
@@ -818,7 +826,7 @@ def found_property(s: Teller) -> str:
     s.feel(c, "give_back", "good", a=a, b=c, t=t)
     s.tell("thank", a=c, b=a)
     if s.maybe(0.7):
-        u = s.thing()
+        u = s.thing(large=True)
         s.tell("reward", a=c, b=a, t=u)
         s.feel(a, "reward", "good", a=c, b=a, t=u)
         s.tell("enjoy", a=a, t=u)

@@ -17,6 +17,11 @@
         layers         the parts that several models share
         attention      scaled dot-product and multi-head attention, masks, the key-value cache
 
+    What the small models learn from (standard library only, without end, from a seed)
+        stories        a small world that tells stories in English and French, and a parser that measures any text
+        arithmetic     problems with worked steps, in two habits, and their verifier
+        programs       Python functions and their JavaScript twins, checked by running both
+
     What the notebooks show
         plots          one plotting style, figures with alternative text
         widgets        things to play with, each with a static figure beside it

@@ -48,14 +48,10 @@ In {town}, {a:name} shared a small house with {a:his} {b:kin} {b:name}. || À {t
 {a:name} was {a:a_girl} who wanted {dream} one day. || {a:name} était {a:une} {a:fille} qui voulait un jour {dream:a}.
 More than anything, {a:name} hoped {dream}. || Plus que tout, {a:name} espérait {dream:a}.
 {a:name} had always wanted {dream}. || {a:name} avait toujours voulu {dream:a}.
-@one_day => intro a, at a p, clock time
+@one_day => at a p, clock time
 One {time}, {a:name} was {p:in}, and {weather}. || {time:un}, {a:name} était {p:in}, et {weather}.
 It was {time} and {weather} when {a:name} came {p:to}. || {time:c'était} et {weather} quand {a:name} est arrivé{a:e} {p:in}.
 One {time}, when {weather}, {a:name} went {p:to}. || {time:un}, alors que {weather}, {a:name} est allé{a:e} {p:to}.
-@one_day_pair => intro a, intro b, at a p, at b p, clock time
-One {time}, {a:name} and {b:name} met {p:in}, where {weather}. || {time:un}, {a:name} et {b:name} se sont retrouvé{ab:s} {p:in}, où {weather}.
-One {time}, {a:name} and {b:name} were {p:in}, and {weather}. || {time:un}, {a:name} et {b:name} étaient {p:in}, et {weather}.
-It was {time} and {weather} when {a:name} and {b:name} came {p:to}. || {time:c'était} et {weather} quand {a:name} et {b:name} sont arrivé{ab:s} {p:in}.
 @kin => intro b, kin b a
 {a} had {b:a_kin} called {b:name}. || {a} avait {b:un_kin} qui s'appelait {b:name}.
 {a} spent a lot of time with {a:his} {b:kin} {b:name}. || {a} passait beaucoup de temps avec {b:son} {b:name}.

@@ -21,7 +21,7 @@ MAX_TOKENS = 60  # No sentence of the grammar is longer.
 MAX_CHARACTERS = 500
 MAX_READINGS = 6
 TOKEN = re.compile(r"\w+(?:['-]\w+)*|[^\w\s]")
-END = re.compile(r'[.!?]+["”]?(?=\s|$)|\n')
+END = re.compile(r'(?<![.!?])[.!?]+["”]?(?=\s|$)|\n')
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def test_without_node_the_recorded_twin_is_compared(monkeypatch, some):
 @pytest.mark.parametrize(
     "body, message",
     [
-        ("while True: pass", "more than 100,000 steps"),
+        ("while True: pass", "a million steps"),
         ("import os", "Import is not allowed"),
         ("return open('x')", "NameError"),
         ("return ().__class__", "two underscores"),

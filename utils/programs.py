@@ -309,6 +309,7 @@ def run(source, name, inputs, steps):
 
     def trace(frame, event, argument):
         nonlocal count
+        frame.f_trace_opcodes = True  # A loop on one line has no line events.
         count += 1
         if count > steps:
             raise TooManySteps
@@ -326,9 +327,9 @@ def run(source, name, inputs, steps):
 answers = []
 for source, name, inputs in json.load(sys.stdin):
     try:
-        answers.append({"outputs": json.loads(json.dumps(run(source, name, inputs, 100000)))})
+        answers.append({"outputs": json.loads(json.dumps(run(source, name, inputs, 1000000)))})
     except TooManySteps:
-        answers.append({"error": "It took more than 100,000 steps."})
+        answers.append({"error": "It took more than a million steps."})
     except BaseException as error:
         answers.append({"error": f"{type(error).__name__}: {error}"[:200]})
 print(json.dumps(answers))
@@ -377,7 +378,7 @@ def _run(command: list[str], jobs: list[tuple], seconds: float) -> list[Outcome]
 def run_python(jobs: list[tuple[str, str, list]], seconds: float = 10) -> list[Outcome]:
     """Runs Python functions, (source, name, inputs) each, in one process of their own.
 
-    There are few builtins and no imports, 100,000 steps for a job, `seconds` for all. This keeps a model's mistakes from
+    There are few builtins and no imports, a million steps for a job, `seconds` for all. This keeps a model's mistakes from
     doing harm; it is no wall against somebody who wants to.
     """
     return _run([sys.executable, "-I", "-c", PYTHON_RUNNER], jobs, seconds)

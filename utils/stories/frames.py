@@ -115,10 +115,6 @@ MOVING = """
 + {a} ran to the house of {b:name}. || {a} a couru jusque chez {b:name}.
 + {a} knocked at {b:name's} door. || {a} a frappé à la porte de {b:name}.
 + {a} went to see {b:name}. || {a} est allé{a:e} voir {b:name}.
-@weather_place at a p =>
-{weather:cap} that day, and the way {p:to_the} was long. || {weather:cap} ce jour-là, et le chemin {p:du} était long.
-{weather:cap} all day long. || {weather:cap} toute la journée.
-{a} noticed that {weather}. || {a} a remarqué que {weather}.
 """
 
 THINGS = """
@@ -338,7 +334,7 @@ Tears ran down {a:his} cheeks. || Des larmes coulaient sur les joues de {a}.
 "Thank you, {b:name}!" {a:cried}. || « Merci, {b:name} ! » {a:cried}.
 "I will never forget this, {b:name}," {a:said}. || « Je n'oublierai jamais ça, {b:name} », {a:said}.
 + {a} thanked {b} with all {a:his} heart. || {a} a remercié {b} de tout son cœur.
-"You are a true friend," {a:said} to {b:name}. || « Tu es formidable », {a:said} à {b:name}.
+"You are wonderful," {a:said} to {b:name}. || « Tu es formidable », {a:said} à {b:name}.
 @sorry near a b =>
 "I am so sorry, {b:name}," {a:whispered}. || « Je suis vraiment désolé{a:e}, {b:name} », {a:whispered}.
 "Please forgive me," {a:said} to {b:name}. || « Pardonne-moi, s'il te plaît », {a:said} à {b:name}.
@@ -347,7 +343,7 @@ Tears ran down {a:his} cheeks. || Des larmes coulaient sur les joues de {a}.
 @forgive near a b =>
 + {b} forgave {a:name} at once. || {b} a tout de suite pardonné à {a:name}.
 "It was an accident," {b:said} to {a:name}. || « C'était un accident », {b:said} à {a:name}.
-"A friend is worth more than a thing," {b:said}. || « L'amitié vaut plus qu'un objet », {b:said}.
+"You are worth more to me than any thing," {b:said}. || « Tu comptes plus pour moi qu'un objet », {b:said}.
 + {b} shook {a:name's} hand, and all was well again. || {b} a serré la main de {a:name}, et tout est rentré dans l'ordre.
 ! a good | {b:name} had forgiven {a:him} || {b:name} {a:lui} avait pardonné
 @friends =>
@@ -516,11 +512,11 @@ ANIMALS = """
 @hear at a p =>
 + {a} heard {noise} {spot}. || {a} a entendu {noise} {spot}.
 + {a} stopped, because there was {noise} {spot}. || {a} s'est arrêté{a:e}, car il y avait {noise} {spot}.
-"Did you hear that?" {a:asked}, for there was {noise}. || « Qu'est-ce que c'est ? » {a:asked}, car il y avait {noise}.
+"What was that?" {a:asked}, for there was {noise}. || « Qu'est-ce que c'est ? » {a:asked}, car il y avait {noise}.
 ! a fear | there was {noise} || il y avait {noise}
 @meet_animal at a p => new n, at n p
 + {a} saw {n:a} {spot}. || {a} a vu {n:un} {spot}.
-It was only {n:a} that was sitting {spot}. || Ce n'était {n:qu'un} qui était assis{n:e} {spot}.
+There was {n:a} sitting {spot}. || {n:cap_un} était assis{n:e} {spot}.
 + {a} discovered {n:a} {spot}. || {a} a découvert {n:un} {spot}.
 There sat {n:a} and looked at {a:name} with big eyes. || {n:cap_un} était là et regardait {a:name} avec de grands yeux.
 ! a good | {a:he} had found {n:a} || {a:il} avait trouvé {n:un}
@@ -615,7 +611,7 @@ Every morning {a:name} waited for the mail. || Chaque matin, {a:name} attendait 
 @invite at a p => intro b, at b p
 "Would you like to {pastime} with us?" asked a {b:girl} called {b:name}. || « Tu veux {pastime} avec nous ? » a demandé {b:une} {b:fille} du nom de {b:name}.
 A {b:girl} called {b:name} came over and invited {a:name} to {pastime}. || {b:Une} {b:fille} du nom de {b:name} s'est approché{b:e} et a invité {a:name} à {pastime}.
-"Hello, I am {b:name}," said a {trait} {b:girl}. || « Bonjour, je suis {b:name} », a dit {b:une} {b:fille} {trait:b}.
+"Hello, I am {b:name}," said {trait:a} {b:girl}. || « Bonjour, je suis {b:name} », a dit {b:une} {b:fille} {trait:b}.
 ! a good | {b:name} had spoken to {a:him} || {b:name} {a:lui} avait parlé
 @join => lives a organization
 + {a} joined the {organization}. || {a} est entré{a:e} {organization:au}.

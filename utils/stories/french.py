@@ -159,9 +159,8 @@ def _noun(slot: Slot, noun: str, told: Sentence) -> str:
         return definite(shown, feminine)
     if form in ("du", "au"):
         return definite(shown, feminine, {"du": "de", "au": "à"}[form])
-    if form in ("un", "cap_un", "d'un", "qu'un"):
-        prefix = {"d'un": "d'", "qu'un": "qu'"}.get(form, "")
-        return f"{prefix}{'une' if feminine else 'un'} {full}"
+    if form in ("un", "cap_un", "d'un"):
+        return ("d'" if form == "d'un" else "") + f"{'une' if feminine else 'un'} {full}"
     bare = word.columns[0]
     if form in ("mon", "Mon", "ton", "son"):
         possessive = _possessive(form[0].lower(), feminine, bare)

@@ -51,7 +51,7 @@ FESTIVALS = """
 Lantern Festival | fête des Lanternes | f
 Apple Fair | foire aux Pommes | f
 Winter Parade | parade d'Hiver | f
-Kite Day | jour des Cerfs-volants | m
+Kite Parade | défilé des Cerfs-volants | m
 Harvest Ball | bal des Moissons | m
 Night of Stars | nuit des Étoiles | f
 Boat Festival | fête des Bateaux | f

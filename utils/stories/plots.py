@@ -11,6 +11,11 @@ from .lexicon import ENTRIES, tagged
 
 SOON = tuple(lead for lead in leads() if not lead.clock)
 LATER = tuple(lead for lead in leads() if lead.clock == "next")
+DAYS = tuple(lead for lead in LATER if "few days" in lead.english or "week" in lead.english)
+
+# What only describes: after it, "Soon" or "After that" would refer to nothing.
+STATES = {"live", "live_kin", "dreamer", "kin", "friend", "work", "own", "keepsake", "member", "far", "newcomer", "birthday",
+          "afraid", "wish_skill", "want", "poor", "enter", "own_pet", "call_it_pet", "rival"}  # fmt: skip
 
 
 class Teller:
@@ -109,7 +114,7 @@ class Teller:
     # telling --------------------------------------------------------------------------------------------------
 
     def tell(self, name: str, lead: str = "", **roles) -> None:
-        """Tells an event, in one of its sentences that has all it needs. lead: "later" lets at least a night pass."""
+        """Tells an event, in one of its sentences that has all it needs. lead: "later" lets a night pass, "days" more."""
         frame = frames()[name]
         given = roles.keys()
         fitting = [t for t in frame.templates if t.roles <= given and self._clear(t, roles)]
@@ -148,6 +153,8 @@ class Teller:
     def _clear(self, template: Template, roles: dict) -> bool:
         """Whether it is clear from the last two sentences whom its pronouns mean."""
         named = {roles[role] for role in template.roles if role in PEOPLE and role not in template.pronominal}
+        if any(slot.form == "a_kin" for slot in template.slots) and self.world.kin[roles["b"]] in ("mother", "father"):
+            return False  # Nobody says "a father".
         if any(slot.form == "its" for slot in template.slots) and self.world.recent_animal != roles["n"]:
             return False
         return all(self._unique(roles[role], named) for role in template.pronominal)
@@ -158,11 +165,12 @@ class Teller:
         return self.world.meant_by(gender, set()) == [who] == self.world.meant_by(gender, named)
 
     def _lead(self, template: Template, lead: str) -> Lead | None:
-        if lead == "later" and template.takes_lead:
-            return self.rng.choice(LATER)
+        if lead and template.takes_lead:
+            return self.rng.choice(DAYS if lead == "days" else LATER)
         if template.english[0] in ("the weather changed, and ", "there came a letter from "):
             return self.rng.choice(SOON)
-        if template.takes_lead and self.sentences and self.maybe(0.3):
+        after_event = self.sentences and self.sentences[-1].template.frame not in STATES
+        if template.takes_lead and after_event and self.maybe(0.3):
             return self.rng.choice(SOON)
         return None
 
@@ -232,10 +240,10 @@ def _friend(s: Teller, a: str) -> str:
     return b
 
 
-def _two(s: Teller) -> tuple[str, str]:
-    """Opens the story with two people who live or stand together."""
+def _two(s: Teller, *tags: str) -> tuple[str, str]:
+    """Opens the story with two people who live or stand together. tags: child, where the second must be one."""
     if s.maybe(0.4):
-        a, b = s.person(), s.relative()
+        a, b = s.person(), s.relative(*tags)
         s.tell("live_kin", a=a, b=b, town=s.pick("town"))
     else:
         a = _hero(s)
@@ -266,7 +274,7 @@ def _end(s: Teller, a: str, b: str = "", lesson: str = "") -> None:
     if lesson and s.maybe(0.25):
         s.tell(f"lesson_{lesson}", a=a)
         return
-    if b and chance < 0.3:
+    if b and b not in s.world.kin and chance < 0.3:
         s.tell("friends", a=a, b=b)
     elif b and chance < 0.45:
         s.tell("smile", a=a, b=b)
@@ -292,8 +300,11 @@ def lost_thing(s: Teller) -> str:
     if s.maybe(0.6):
         s.feel(a, "lose", "bad", a=a, t=t)
     else:
-        s.tell("cry", a=a)
-    s.tell("meet", a=a, b=b, p=p)
+        if s.maybe():
+            s.tell("feel_plain", a=a, feeling=s.pick("feeling", "bad"))
+        else:
+            s.tell("cry", a=a)
+    s.tell(s.rng.choice(("meet", "arrive")), a=a, b=b, p=p)
     if s.maybe():
         s.tell("ask_matter", a=a, b=b, feeling=s.pick("feeling", "bad"))
         s.tell("tell", a=a, b=b)
@@ -353,7 +364,7 @@ def saved_for(s: Teller) -> str:
 
 def broken_thing(s: Teller) -> str:
     """Something borrowed breaks; the truth is told."""
-    a, b = _two(s)
+    a, b = _two(s, "child")
     t = s.thing("fragile")
     s.tell("own", a=b, t=t)
     s.tell("borrow_ask", a=a, b=b, t=t)
@@ -413,7 +424,7 @@ def hurt_animal(s: Teller) -> str:
         s.tell("feed_it", a=a, n=n, feed=s.feed(n))
     if s.maybe(0.7):
         s.tell("call_it", a=a, n=n, pet_name=s.pick("pet_name"))
-    s.tell("heal", lead="later", n=n)
+    s.tell("heal", lead="days", n=n)
     if s.maybe(0.6):
         s.feel(a, "heal", "good", a=a, n=n)
     free = n in ("seal", "beaver", "stork", "heron", "swan", "fawn", "seagull") or s.maybe()
@@ -504,7 +515,7 @@ def birthday(s: Teller) -> str:
 
 def quarrel(s: Teller) -> str:
     """Two want the same thing and learn to share it."""
-    a, b = _two(s)
+    a, b = _two(s, "child")
     p, t = s.place(), s.thing("toy" if s.maybe() else "tool")
     s.tell("go_pair", a=a, b=b, p=p)
     if s.maybe():
@@ -590,7 +601,7 @@ def cooking(s: Teller) -> str:
 
 def strange_noise(s: Teller) -> str:
     """A frightening noise turns out to be an animal."""
-    a, b = _two(s)
+    a, b = _two(s, "child")
     p, o = s.place("in") if s.maybe() else s.place("out"), s.pick("noise")
     s.tell("go_pair", a=a, b=b, p=p)
     spot = s.spot(p)
@@ -750,7 +761,7 @@ def thief(s: Teller) -> str:
 
 def swap(s: Teller) -> str:
     """Two things are swapped, to somebody's regret or joy."""
-    a, b = _two(s)
+    a, b = _two(s, "child")
     t, u = s.thing(), s.thing()
     s.tell("own", a=a, t=t)
     s.tell("own", a=b, t=u)
@@ -785,6 +796,8 @@ def newcomer(s: Teller) -> str:
     s.feel(a, "newcomer", "alone", a=a, town=town)
     p = s.place("public")
     _arrive(s, a, p)
+    if s.maybe(0.4):
+        s.tell("pastime_alone", a=a, pastime=s.pastime(p))
     s.tell("watch_others", a=a, p=p, spot=s.spot(p))
     if s.maybe():
         s.feel(a, "watch_others", "alone", a=a)

@@ -229,27 +229,23 @@ def test_small_faults_are_rejected(text):
 
 CONTRADICTIONS = [
     ("Mia had a red kite. Tom gave the kite to Mia.", "Tom"),
-    ("Mia had a red kite. She was very fond of her kite. Mia noticed that the blue kite was gone.", "red, not blue"),
+    ("Mia had a red kite. She was very fond of her kite. Mia could not find the blue kite anywhere.", "red, not blue"),
     ("Mia lived in Foxley and was very kind. He went to the park.", "Nobody was named"),
-    ("Mia went to the park. Mia discovered a red kite that someone had left in a ditch. Then she found a drum in a ditch.",
-     None),
     ("Mia had a red kite. She found the kite in a ditch.", "not lying about"),
     ("Mia had a red kite. Mia was sad because she had lost the kite.", "has not happened"),
     ("Mia had a red kite. Mia lost the kite somewhere along the way. Mia was happy because she had lost the kite.", "fit"),
-    ("Mia lived in Foxley and was very kind. Mia went to the park. In the park Mia was new.", None),
     ("Mia lived in Foxley with her brother Tom. She loved her uncle Tom very much.", "brother, not the uncle"),
-    ("Mia went home. Tim and Tom walked to the park.", None),
+    ("Mia lived in Foxley with her brother Tom. Mia went to the park. Tom went to the zoo. Mia thanked Tom.", "the zoo"),
+    ("Mia went to the park. Everyone knew. Max walked to the park.", "Max has not been spoken of"),
+    ("Mia went to the park. She noticed that the kite was gone.", "kite has not been spoken of"),
 ]
 
 
 @pytest.mark.parametrize("text, reason", CONTRADICTIONS)
 def test_contradictions_have_a_reason(text, reason):
     verdict = stories.judge(text)
-    if reason is None:
-        assert not verdict.agrees or verdict.rejected or verdict.contradictions == []
-    else:
-        assert any(reason in why for _, why in verdict.contradictions), verdict
-        assert not verdict.agrees
+    assert any(reason in why for _, why in verdict.contradictions), verdict
+    assert not verdict.agrees
 
 
 def found(planted):

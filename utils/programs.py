@@ -39,6 +39,7 @@ EMPTY = {
 
 # verb | from | to | Python | JavaScript. {x} the value, {y} the result, {v} and {i} loop variables, {k} a number from 2 to
 # 9, {c} a letter, {w} a word; ~ begins a new line, > indents it by one more.
+# A row may go on in a second line.
 STEPS = r"""
 scale | ints | ints | {y} = [{v} * {k} for {v} in {x}] | const {y} = {x}.map(({v}) => {v} * {k});
 shift | ints | ints | {y} = [{v} + {k} for {v} in {x}] | const {y} = {x}.map(({v}) => {v} + {k});
@@ -49,34 +50,46 @@ halve | ints | ints | {y} = [{v} // 2 for {v} in {x}] | const {y} = {x}.map(({v}
 remainders | ints | ints | {y} = [{v} % {k} for {v} in {x}] | const {y} = {x}.map(({v}) => (({v} % {k}) + {k}) % {k});
 keep_even | ints | ints | {y} = [{v} for {v} in {x} if {v} % 2 == 0] | const {y} = {x}.filter(({v}) => {v} % 2 === 0);
 keep_large | ints | ints | {y} = [{v} for {v} in {x} if {v} > {k}] | const {y} = {x}.filter(({v}) => {v} > {k});
-drop_multiples | ints | ints | {y} = [{v} for {v} in {x} if {v} % {k} != 0] | const {y} = {x}.filter(({v}) => {v} % {k} !== 0);
-scale_positive | ints | ints | {y} = [{v} * {k} for {v} in {x} if {v} > 0] | const {y} = {x}.filter(({v}) => {v} > 0).map(({v}) => {v} * {k});
-collect_small | ints | ints | {y} = []~for {v} in {x}:~>if {v} < {k}:~>>{y}.append({v}) | const {y} = [];~for (const {v} of {x}) {{~>if ({v} < {k}) {{~>>{y}.push({v});~>}}~}}
+drop_multiples | ints | ints | {y} = [{v} for {v} in {x} if {v} % {k} != 0]
+    | const {y} = {x}.filter(({v}) => {v} % {k} !== 0);
+scale_positive | ints | ints | {y} = [{v} * {k} for {v} in {x} if {v} > 0]
+    | const {y} = {x}.filter(({v}) => {v} > 0).map(({v}) => {v} * {k});
+collect_small | ints | ints | {y} = []~for {v} in {x}:~>if {v} < {k}:~>>{y}.append({v})
+    | const {y} = [];~for (const {v} of {x}) {{~>if ({v} < {k}) {{~>>{y}.push({v});~>}}~}}
 clip | ints | ints | {y} = [min({v}, {k}) for {v} in {x}] | const {y} = {x}.map(({v}) => Math.min({v}, {k}));
 flip | ints | ints | {y} = {x}[::-1] | const {y} = [...{x}].reverse();
 order | ints | ints | {y} = sorted({x}) | const {y} = [...{x}].sort((a, b) => a - b);
 order_down | ints | ints | {y} = sorted({x}, reverse=True) | const {y} = [...{x}].sort((a, b) => b - a);
 first | ints | ints | {y} = {x}[:{k}] | const {y} = {x}.slice(0, {k});
 skip | ints | ints | {y} = {x}[2:] | const {y} = {x}.slice(2);
-add_index | ints | ints | {y} = [{i} + {v} for {i}, {v} in enumerate({x})] | const {y} = {x}.map(({v}, {i}) => {i} + {v});
-running | ints | ints | {y} = []~total = 0~for {v} in {x}:~>total += {v}~>{y}.append(total) | const {y} = [];~let total = 0;~for (const {v} of {x}) {{~>total += {v};~>{y}.push(total);~}}
-unique | ints | ints | {y} = []~for {v} in {x}:~>if {v} not in {y}:~>>{y}.append({v}) | const {y} = [];~for (const {v} of {x}) {{~>if (!{y}.includes({v})) {{~>>{y}.push({v});~>}}~}}
+add_index | ints | ints | {y} = [{i} + {v} for {i}, {v} in enumerate({x})]
+    | const {y} = {x}.map(({v}, {i}) => {i} + {v});
+running | ints | ints | {y} = []~total = 0~for {v} in {x}:~>total += {v}~>{y}.append(total)
+    | const {y} = [];~let total = 0;~for (const {v} of {x}) {{~>total += {v};~>{y}.push(total);~}}
+unique | ints | ints | {y} = []~for {v} in {x}:~>if {v} not in {y}:~>>{y}.append({v})
+    | const {y} = [];~for (const {v} of {x}) {{~>if (!{y}.includes({v})) {{~>>{y}.push({v});~>}}~}}
 append | ints | ints | {y} = {x} + [{k}] | const {y} = [...{x}, {k}];
-by_sign | ints | ints | {y} = [{k} if {v} < 0 else {v} for {v} in {x}] | const {y} = {x}.map(({v}) => ({v} < 0 ? {k} : {v}));
+by_sign | ints | ints | {y} = [{k} if {v} < 0 else {v} for {v} in {x}]
+    | const {y} = {x}.map(({v}) => ({v} < 0 ? {k} : {v}));
 total | ints | int | {y} = sum({x}) | const {y} = {x}.reduce((a, b) => a + b, 0);
 add_up | ints | int | {y} = 0~for {v} in {x}:~>{y} += {v} | let {y} = 0;~for (const {v} of {x}) {{~>{y} += {v};~}}
 length | ints | int | {y} = len({x}) | const {y} = {x}.length;
 largest | ints | int | {y} = max({x}, default=0) | const {y} = {x}.length > 0 ? Math.max(...{x}) : 0;
 smallest | ints | int | {y} = min({x}) if {x} else 0 | const {y} = {x}.length > 0 ? Math.min(...{x}) : 0;
-count_large | ints | int | {y} = 0~for {v} in {x}:~>if {v} >= {k}:~>>{y} += 1 | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} >= {k}) {{~>>{y} += 1;~>}}~}}
-alternate | ints | int | {y} = 0~for {i}, {v} in enumerate({x}):~>if {i} % 2 == 0:~>>{y} += {v}~>else:~>>{y} -= {v} | let {y} = 0;~for (const [{i}, {v}] of {x}.entries()) {{~>if ({i} % 2 === 0) {{~>>{y} += {v};~>}} else {{~>>{y} -= {v};~>}}~}}
-until_negative | ints | int | {y} = 0~for {v} in {x}:~>if {v} < 0:~>>break~>{y} += {v} | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} < 0) {{~>>break;~>}}~>{y} += {v};~}}
-skip_zero | ints | int | {y} = 0~for {v} in {x}:~>if {v} % {k} == 0:~>>continue~>{y} += 1 | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} % {k} === 0) {{~>>continue;~>}}~>{y} += 1;~}}
+count_large | ints | int | {y} = 0~for {v} in {x}:~>if {v} >= {k}:~>>{y} += 1
+    | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} >= {k}) {{~>>{y} += 1;~>}}~}}
+alternate | ints | int | {y} = 0~for {i}, {v} in enumerate({x}):~>if {i} % 2 == 0:~>>{y} += {v}~>else:~>>{y} -= {v}
+    | let {y} = 0;~for (const [{i}, {v}] of {x}.entries()) {{~>if ({i} % 2 === 0) {{~>>{y} += {v};~>}} else {{~>>{y} -= {v};~>}}~}}
+until_negative | ints | int | {y} = 0~for {v} in {x}:~>if {v} < 0:~>>break~>{y} += {v}
+    | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} < 0) {{~>>break;~>}}~>{y} += {v};~}}
+skip_zero | ints | int | {y} = 0~for {v} in {x}:~>if {v} % {k} == 0:~>>continue~>{y} += 1
+    | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} % {k} === 0) {{~>>continue;~>}}~>{y} += 1;~}}
 last | ints | int | {y} = {x}[-1] if {x} else {k} | const {y} = {x}.length > 0 ? {x}[{x}.length - 1] : {k};
 any_large | ints | bool | {y} = any({v} > {k} for {v} in {x}) | const {y} = {x}.some(({v}) => {v} > {k});
 all_small | ints | bool | {y} = all({v} < {k} for {v} in {x}) | const {y} = {x}.every(({v}) => {v} < {k});
 contains | ints | bool | {y} = {k} in {x} | const {y} = {x}.includes({k});
-join_numbers | ints | str | {y} = ", ".join(str({v}) for {v} in {x}) | const {y} = {x}.map(({v}) => String({v})).join(", ");
+join_numbers | ints | str | {y} = ", ".join(str({v}) for {v} in {x})
+    | const {y} = {x}.map(({v}) => String({v})).join(", ");
 label | ints | strs | {y} = [f"{{{v}}} {w}" for {v} in {x}] | const {y} = {x}.map(({v}) => `${{{v}}} {w}`);
 double | int | int | {y} = {x} * 2 | const {y} = {x} * 2;
 add | int | int | {y} = {x} + {k} | const {y} = {x} + {k};
@@ -84,17 +97,25 @@ divide | int | int | {y} = {x} // {k} | const {y} = Math.floor({x} / {k});
 remainder | int | int | {y} = {x} % {k} | const {y} = (({x} % {k}) + {k}) % {k};
 distance | int | int | {y} = abs({x} - {k}) | const {y} = Math.abs({x} - {k});
 clamp | int | int | {y} = max(0, min({x}, {k}0)) | const {y} = Math.max(0, Math.min({x}, {k}0));
-adjust | int | int | if {x} > {k}0:~>{y} = {x} - {k}0~elif {x} < 0:~>{y} = 0~else:~>{y} = {x} + 1 | let {y};~if ({x} > {k}0) {{~>{y} = {x} - {k}0;~}} else if ({x} < 0) {{~>{y} = 0;~}} else {{~>{y} = {x} + 1;~}}
-digits | int | int | {y} = 0~rest = abs({x})~while rest > 0:~>{y} += rest % 10~>rest //= 10 | let {y} = 0;~let rest = Math.abs({x});~while (rest > 0) {{~>{y} += rest % 10;~>rest = Math.floor(rest / 10);~}}
-halvings | int | int | {y} = 0~left = {x}~while left > {k}:~>left = left // 2~>{y} += 1 | let {y} = 0;~let left = {x};~while (left > {k}) {{~>left = Math.floor(left / 2);~>{y} += 1;~}}
-sum_range | int | int | {y} = 0~for {i} in range({x} % {k}):~>{y} += {i} * {k} | let {y} = 0;~for (let {i} = 0; {i} < (({x} % {k}) + {k}) % {k}; {i}++) {{~>{y} += {i} * {k};~}}
-count_down | int | ints | {y} = list(range({x} % {k}, 0, -1)) | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}, top = (({x} % {k}) + {k}) % {k}) => top - {i});
-range_list | int | ints | {y} = list(range({x} % {k})) | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}) => {i});
-times_table | int | ints | {y} = [{x} * {i} for {i} in range(1, {k})] | const {y} = Array.from({{ length: {k} - 1 }}, (_, {i}) => {x} * ({i} + 1));
+adjust | int | int | if {x} > {k}0:~>{y} = {x} - {k}0~elif {x} < 0:~>{y} = 0~else:~>{y} = {x} + 1
+    | let {y};~if ({x} > {k}0) {{~>{y} = {x} - {k}0;~}} else if ({x} < 0) {{~>{y} = 0;~}} else {{~>{y} = {x} + 1;~}}
+digits | int | int | {y} = 0~rest = abs({x})~while rest > 0:~>{y} += rest % 10~>rest //= 10
+    | let {y} = 0;~let rest = Math.abs({x});~while (rest > 0) {{~>{y} += rest % 10;~>rest = Math.floor(rest / 10);~}}
+halvings | int | int | {y} = 0~left = {x}~while left > {k}:~>left = left // 2~>{y} += 1
+    | let {y} = 0;~let left = {x};~while (left > {k}) {{~>left = Math.floor(left / 2);~>{y} += 1;~}}
+sum_range | int | int | {y} = 0~for {i} in range({x} % {k}):~>{y} += {i} * {k}
+    | let {y} = 0;~for (let {i} = 0; {i} < (({x} % {k}) + {k}) % {k}; {i}++) {{~>{y} += {i} * {k};~}}
+count_down | int | ints | {y} = list(range({x} % {k}, 0, -1))
+    | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}, top = (({x} % {k}) + {k}) % {k}) => top - {i});
+range_list | int | ints | {y} = list(range({x} % {k}))
+    | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}) => {i});
+times_table | int | ints | {y} = [{x} * {i} for {i} in range(1, {k})]
+    | const {y} = Array.from({{ length: {k} - 1 }}, (_, {i}) => {x} * ({i} + 1));
 parity | int | str | {y} = "even" if {x} % 2 == 0 else "odd" | const {y} = {x} % 2 === 0 ? "even" : "odd";
 describe | int | str | {y} = f"{w}: {{{x}}}" | const {y} = `{w}: ${{{x}}}`;
 stars | int | str | {y} = "{c}" * ({x} % {k}) | const {y} = "{c}".repeat((({x} % {k}) + {k}) % {k});
-grade | int | str | if {x} >= {k}0:~>{y} = "high"~elif {x} >= {k}:~>{y} = "middle"~else:~>{y} = "low" | let {y};~if ({x} >= {k}0) {{~>{y} = "high";~}} else if ({x} >= {k}) {{~>{y} = "middle";~}} else {{~>{y} = "low";~}}
+grade | int | str | if {x} >= {k}0:~>{y} = "high"~elif {x} >= {k}:~>{y} = "middle"~else:~>{y} = "low"
+    | let {y};~if ({x} >= {k}0) {{~>{y} = "high";~}} else if ({x} >= {k}) {{~>{y} = "middle";~}} else {{~>{y} = "low";~}}
 is_large | int | bool | {y} = {x} > {k} and {x} % 2 == 1 | const {y} = {x} > {k} && Math.abs({x} % 2) === 1;
 between | int | bool | {y} = {k} <= {x} < {k}0 | const {y} = {k} <= {x} && {x} < {k}0;
 upper | str | str | {y} = {x}.upper() | const {y} = {x}.toUpperCase();
@@ -104,36 +125,49 @@ mirror | str | str | {y} = {x}[::-1] | const {y} = {x}.split("").reverse().join(
 repeat | str | str | {y} = {x} * 2 | const {y} = {x}.repeat(2);
 head | str | str | {y} = {x}[:{k}] | const {y} = {x}.slice(0, {k});
 greet | str | str | {y} = f"{w} {{{x}}}!" | const {y} = `{w} ${{{x}}}!`;
-no_vowels | str | str | {y} = ""~for {v} in {x}:~>if {v} not in "aeiou":~>>{y} += {v} | let {y} = "";~for (const {v} of {x}) {{~>if (!"aeiou".includes({v})) {{~>>{y} += {v};~>}}~}}
+no_vowels | str | str | {y} = ""~for {v} in {x}:~>if {v} not in "aeiou":~>>{y} += {v}
+    | let {y} = "";~for (const {v} of {x}) {{~>if (!"aeiou".includes({v})) {{~>>{y} += {v};~>}}~}}
 size | str | int | {y} = len({x}) | const {y} = {x}.length;
 count_letter | str | int | {y} = {x}.count("{c}") | const {y} = {x}.split("{c}").length - 1;
 position | str | int | {y} = {x}.find("{c}") | const {y} = {x}.indexOf("{c}");
-vowels | str | int | {y} = 0~for {v} in {x}:~>if {v} in "aeiou":~>>{y} += 1 | let {y} = 0;~for (const {v} of {x}) {{~>if ("aeiou".includes({v})) {{~>>{y} += 1;~>}}~}}
+vowels | str | int | {y} = 0~for {v} in {x}:~>if {v} in "aeiou":~>>{y} += 1
+    | let {y} = 0;~for (const {v} of {x}) {{~>if ("aeiou".includes({v})) {{~>>{y} += 1;~>}}~}}
 starts | str | bool | {y} = {x}.startswith("{c}") | const {y} = {x}.startsWith("{c}");
 palindrome | str | bool | {y} = {x} == {x}[::-1] | const {y} = {x} === {x}.split("").reverse().join("");
 split | str | strs | {y} = {x}.split() | const {y} = {x}.split(/\s+/).filter((part) => part !== "");
-letters | str | counts | {y} = {{}}~for {v} in {x}:~>{y}[{v}] = {y}.get({v}, 0) + 1 | const {y} = {{}};~for (const {v} of {x}) {{~>{y}[{v}] = ({y}[{v}] ?? 0) + 1;~}}
+letters | str | counts | {y} = {{}}~for {v} in {x}:~>{y}[{v}] = {y}.get({v}, 0) + 1
+    | const {y} = {{}};~for (const {v} of {x}) {{~>{y}[{v}] = ({y}[{v}] ?? 0) + 1;~}}
 shout | strs | strs | {y} = [{v}.upper() for {v} in {x}] | const {y} = {x}.map(({v}) => {v}.toUpperCase());
-long_only | strs | strs | {y} = [{v} for {v} in {x} if len({v}) > {k}] | const {y} = {x}.filter(({v}) => {v}.length > {k});
-with_letter | strs | strs | {y} = [{v} for {v} in {x} if "{c}" in {v}] | const {y} = {x}.filter(({v}) => {v}.includes("{c}"));
-numbered | strs | strs | {y} = [f"{{{i}}}. {{{v}}}" for {i}, {v} in enumerate({x}, start=1)] | const {y} = {x}.map(({v}, {i}) => `${{{i} + 1}}. ${{{v}}}`);
+long_only | strs | strs | {y} = [{v} for {v} in {x} if len({v}) > {k}]
+    | const {y} = {x}.filter(({v}) => {v}.length > {k});
+with_letter | strs | strs | {y} = [{v} for {v} in {x} if "{c}" in {v}]
+    | const {y} = {x}.filter(({v}) => {v}.includes("{c}"));
+numbered | strs | strs | {y} = [f"{{{i}}}. {{{v}}}" for {i}, {v} in enumerate({x}, start=1)]
+    | const {y} = {x}.map(({v}, {i}) => `${{{i} + 1}}. ${{{v}}}`);
 alphabetical | strs | strs | {y} = sorted({x}) | const {y} = [...{x}].sort();
-suffix | strs | strs | {y} = []~for {v} in {x}:~>{y}.append({v} + "{c}") | const {y} = [];~for (const {v} of {x}) {{~>{y}.push({v} + "{c}");~}}
+suffix | strs | strs | {y} = []~for {v} in {x}:~>{y}.append({v} + "{c}")
+    | const {y} = [];~for (const {v} of {x}) {{~>{y}.push({v} + "{c}");~}}
 lengths | strs | ints | {y} = [len({v}) for {v} in {x}] | const {y} = {x}.map(({v}) => {v}.length);
 how_many | strs | int | {y} = len({x}) | const {y} = {x}.length;
-letters_total | strs | int | {y} = sum(len({v}) for {v} in {x}) | const {y} = {x}.reduce((sum, {v}) => sum + {v}.length, 0);
-longest | strs | str | {y} = ""~for {v} in {x}:~>if len({v}) > len({y}):~>>{y} = {v} | let {y} = "";~for (const {v} of {x}) {{~>if ({v}.length > {y}.length) {{~>>{y} = {v};~>}}~}}
+letters_total | strs | int | {y} = sum(len({v}) for {v} in {x})
+    | const {y} = {x}.reduce((sum, {v}) => sum + {v}.length, 0);
+longest | strs | str | {y} = ""~for {v} in {x}:~>if len({v}) > len({y}):~>>{y} = {v}
+    | let {y} = "";~for (const {v} of {x}) {{~>if ({v}.length > {y}.length) {{~>>{y} = {v};~>}}~}}
 glue | strs | str | {y} = "-".join({x}) | const {y} = {x}.join("-");
-initials | strs | str | {y} = "".join({v}[0] for {v} in {x} if {v}) | const {y} = {x}.filter(({v}) => {v} !== "").map(({v}) => {v}[0]).join("");
-count_words | strs | counts | {y} = {{}}~for {v} in {x}:~>{y}[{v}] = {y}.get({v}, 0) + 1 | const {y} = {{}};~for (const {v} of {x}) {{~>{y}[{v}] = ({y}[{v}] ?? 0) + 1;~}}
-sizes | strs | counts | {y} = {{{v}: len({v}) for {v} in {x}}} | const {y} = Object.fromEntries({x}.map(({v}) => [{v}, {v}.length]));
+initials | strs | str | {y} = "".join({v}[0] for {v} in {x} if {v})
+    | const {y} = {x}.filter(({v}) => {v} !== "").map(({v}) => {v}[0]).join("");
+count_words | strs | counts | {y} = {{}}~for {v} in {x}:~>{y}[{v}] = {y}.get({v}, 0) + 1
+    | const {y} = {{}};~for (const {v} of {x}) {{~>{y}[{v}] = ({y}[{v}] ?? 0) + 1;~}}
+sizes | strs | counts | {y} = {{{v}: len({v}) for {v} in {x}}}
+    | const {y} = Object.fromEntries({x}.map(({v}) => [{v}, {v}.length]));
 is_member | strs | bool | {y} = "{w}" in {x} | const {y} = {x}.includes("{w}");
 amounts | counts | ints | {y} = sorted({x}.values()) | const {y} = Object.values({x}).sort((a, b) => a - b);
 keys | counts | strs | {y} = sorted({x}) | const {y} = Object.keys({x}).sort();
 entries | counts | int | {y} = len({x}) | const {y} = Object.keys({x}).length;
 sum_counts | counts | int | {y} = sum({x}.values()) | const {y} = Object.values({x}).reduce((a, b) => a + b, 0);
 lookup | counts | int | {y} = {x}.get("{w}", {k}) | const {y} = {x}["{w}"] ?? {k};
-repeated | counts | strs | {y} = []~for {v}, {i} in sorted({x}.items()):~>if {i} > 1:~>>{y}.append({v}) | const {y} = [];~for (const {v} of Object.keys({x}).sort()) {{~>if ({x}[{v}] > 1) {{~>>{y}.push({v});~>}}~}}
+repeated | counts | strs | {y} = []~for {v}, {i} in sorted({x}.items()):~>if {i} > 1:~>>{y}.append({v})
+    | const {y} = [];~for (const {v} of Object.keys({x}).sort()) {{~>if ({x}[{v}] > 1) {{~>>{y}.push({v});~>}}~}}
 """
 
 
@@ -164,7 +198,7 @@ class Program:
 @lru_cache(maxsize=None)
 def steps() -> tuple[Step, ...]:
     """All kinds of steps."""
-    rows = [[part.strip() for part in re.split(r" \| ", line)] for line in STEPS.strip().splitlines()]
+    rows = [[part.strip() for part in re.split(r" \| ", line)] for line in STEPS.replace("\n    | ", " | ").strip().splitlines()]
     return tuple(Step(*row) for row in rows)
 
 

@@ -1,7 +1,7 @@
 """What can happen in the world, and how it is said: events, their conditions and effects, English beside French.
 
     @name conditions => effects            an event (a frame); both parts may be empty
-    + English || French                    a sentence for it; the + allows a connective such as "Soon" before it
+    + English || French                    a sentence for it (in one line or two); the + allows a connective such as "Soon" before it
     ! role mood | English || French        the event as a cause: what `role` feels, after "because"
 
 Slots: {role} or {role:form}. Roles a, b, c are people, ab two of them, t and u things, n an animal, p and q places; any
@@ -35,22 +35,29 @@ One week later, | Huit jours plus tard, | next
 
 OPENINGS = """
 @live => intro a, lives a town
-{a:name} was {trait:a} {a:girl} who lived in {town}. || {a:name} était {a:une} {a:fille} {trait:a} qui vivait à {town}.
+{a:name} was {trait:a} {a:girl} who lived in {town}.
+    || {a:name} était {a:une} {a:fille} {trait:a} qui vivait à {town}.
 {a:name} lived in {town} and was very {trait}. || {a:name} vivait à {town} et était très {trait:a}.
-In {town} there lived {trait:a} {a:girl} called {a:name}. || À {town} vivait {a:une} {a:fille} {trait:a} qui s'appelait {a:name}.
-There was once {trait:a} {a:girl} in {town} whose name was {a:name}. || Il y avait autrefois à {town} {a:une} {a:fille} {trait:a} du nom de {a:name}.
-Everyone in {town} knew {a:name}, the {trait} {a:girl} with the loud laugh. || Tout le monde à {town} connaissait {a:name}, {a:la} {a:fille} {trait:a} au rire sonore.
+In {town} there lived {trait:a} {a:girl} called {a:name}.
+    || À {town} vivait {a:une} {a:fille} {trait:a} qui s'appelait {a:name}.
+There was once {trait:a} {a:girl} in {town} whose name was {a:name}.
+    || Il y avait autrefois à {town} {a:une} {a:fille} {trait:a} du nom de {a:name}.
+Everyone in {town} knew {a:name}, the {trait} {a:girl} with the loud laugh.
+    || Tout le monde à {town} connaissait {a:name}, {a:la} {a:fille} {trait:a} au rire sonore.
 @live_kin => intro a, intro b, kin b a, lives a town
 {a:name} lived in {town} with {a:his} {b:kin} {b:name}. || {a:name} vivait à {town} avec {b:son} {b:name}.
-In {town}, {a:name} shared a small house with {a:his} {b:kin} {b:name}. || À {town}, {a:name} partageait une petite maison avec {b:son} {b:name}.
-{a:name} and {a:his} {b:kin} {b:name} lived at the end of a long street in {town}. || {a:name} et {b:son} {b:name} habitaient au bout d'une longue rue à {town}.
+In {town}, {a:name} shared a small house with {a:his} {b:kin} {b:name}.
+    || À {town}, {a:name} partageait une petite maison avec {b:son} {b:name}.
+{a:name} and {a:his} {b:kin} {b:name} lived at the end of a long street in {town}.
+    || {a:name} et {b:son} {b:name} habitaient au bout d'une longue rue à {town}.
 @dreamer => intro a
 {a:name} was {a:a_girl} who wanted {dream} one day. || {a:name} était {a:une} {a:fille} qui voulait un jour {dream:a}.
 More than anything, {a:name} hoped {dream}. || Plus que tout, {a:name} espérait {dream:a}.
 {a:name} had always wanted {dream}. || {a:name} avait toujours voulu {dream:a}.
 @one_day => at a p, clock time
 One {time}, {a:name} was {p:in}, and {weather}. || {time:un}, {a:name} était {p:in}, et {weather}.
-It was {time} and {weather} when {a:name} came {p:to}. || {time:c'était} et {weather} quand {a:name} est arrivé{a:e} {p:in}.
+It was {time} and {weather} when {a:name} came {p:to}.
+    || {time:c'était} et {weather} quand {a:name} est arrivé{a:e} {p:in}.
 One {time}, when {weather}, {a:name} went {p:to}. || {time:un}, alors que {weather}, {a:name} est allé{a:e} {p:to}.
 @kin => intro b, kin b a
 {a} had {b:a_kin} called {b:name}. || {a} avait {b:un_kin} qui s'appelait {b:name}.
@@ -59,8 +66,10 @@ One {time}, when {weather}, {a:name} went {p:to}. || {time:un}, alors que {weath
 @friend => intro b
 {a:his} best friend was called {b:name}. || {b:meilleur} s'appelait {b:name}.
 {a} had a good friend called {b:name}. || {a} avait {b:un_ami} qui s'appelait {b:name}.
-{a:name} and a {b:girl} called {b:name} were the best of friends. || {a:name} et {b:une} {b:fille} du nom de {b:name} étaient les meilleur{ab:s} ami{ab:s} du monde.
-{a} often played with {b:name}, who lived next door. || {a} jouait souvent avec {b:name}, qui habitait la maison d'à côté.
+{a:name} and a {b:girl} called {b:name} were the best of friends.
+    || {a:name} et {b:une} {b:fille} du nom de {b:name} étaient les meilleur{ab:s} ami{ab:s} du monde.
+{a} often played with {b:name}, who lived next door.
+    || {a} jouait souvent avec {b:name}, qui habitait la maison d'à côté.
 @work => intro b, job b job
 {b:name} was the {job} of the village. || {b:name} était {job:le} du village.
 {b:name} worked there as {job:a}. || {b:name} y travaillait comme {job:b}.
@@ -74,12 +83,14 @@ The {job}, {b:name}, always had time for children. || {job:le}, {b:name}, avait 
 {a} was very fond of {a:his} {t:bare}. || {a} tenait beaucoup à {t:son}.
 @keepsake has a t => intro b, kin b a
 It was a present from {a:his} {b:kin} {b:name}. || C'était un cadeau de {b:son} {b:name}.
-{a:his} {b:kin} {b:name} had given {a:him} {t} long ago. || {b:son} {b:name} {a:lui} avait offert {t} il y a longtemps.
+{a:his} {b:kin} {b:name} had given {a:him} {t} long ago.
+    || {b:son} {b:name} {a:lui} avait offert {t} il y a longtemps.
 {a} had got {t} from {a:his} {b:kin} {b:name}. || {a} avait reçu {t} de {b:son} {b:name}.
 @member => lives a organization
 {a} belonged to the {organization}. || {a} faisait partie {organization:du}.
 {a} went to the {organization} every week. || {a} allait {organization:au} toutes les semaines.
-{a} was one of the youngest members of the {organization}. || {a} était l'un des plus jeunes membres {organization:du}.
+{a} was one of the youngest members of the {organization}.
+    || {a} était l'un des plus jeunes membres {organization:du}.
 """
 
 MOVING = """
@@ -124,7 +135,8 @@ THINGS = """
 + {a} could not find {t} anywhere. || {a} ne trouvait {t} nulle part.
 "Where is my {t:bare}?" {a:cried}. || « Où est {t:mon} ? » {a:cried}.
 + {a} lost {t} somewhere along the way. || {a} a perdu {t} quelque part en chemin.
-"My {t:bare} was here this morning," {a:said}, "and now it is gone!" || « {t:Mon} était là ce matin, {a:said}, et maintenant, plus rien ! »
+"My {t:bare} was here this morning," {a:said}, "and now it is gone!"
+    || « {t:Mon} était là ce matin, {a:said}, et maintenant, plus rien ! »
 ! a bad | {a:he} had lost {t} || {a:il} avait perdu {t}
 @search_pair near a b =>
 + {ab} searched every corner {p:of}. || {ab} ont fouillé chaque coin {p:du}.
@@ -146,7 +158,8 @@ THINGS = """
 @find_new at a p => new t, has a t
 + {a} found {t:a} {spot}. || {a} a trouvé {t:un} {spot}.
 + {a} stumbled over something: it was {t:a}. || {a} a trébuché sur quelque chose : c'était {t:un}.
-Something was lying {spot}, and {a} bent down to look: it was {t:a}. || Quelque chose se trouvait {spot}, et {a} s'est penché{a:e} pour regarder : c'était {t:un}.
+Something was lying {spot}, and {a} bent down to look: it was {t:a}.
+    || Quelque chose se trouvait {spot}, et {a} s'est penché{a:e} pour regarder : c'était {t:un}.
 + {a} discovered {t:a} that someone had left {spot}. || {a} a découvert {t:un} que quelqu'un avait laissé{t:e} {spot}.
 ! a good | {a:he} had found {t:a} || {a:il} avait trouvé {t:un}
 @give has a t, near a b => has b t
@@ -167,18 +180,21 @@ Something was lying {spot}, and {a} bent down to look: it was {t:a}. || Quelque 
 + {a} let {b} borrow {t} for the day. || {a} a laissé {b} emprunter {t} pour la journée.
 @present => new t, has b t, owns b t
 + {a} gave {b} {t:a}. || {a} a offert {t:un} à {b}.
-"I have something for you," {a:said} and handed {b:name} {t:a}. || « J'ai quelque chose pour toi », {a:said} en tendant {t:un} à {b:name}.
+"I have something for you," {a:said} and handed {b:name} {t:a}.
+    || « J'ai quelque chose pour toi », {a:said} en tendant {t:un} à {b:name}.
 As a surprise, {a:name} brought {b:name} {t:a}. || Par surprise, {a:name} a apporté {t:un} à {b:name}.
 ! b good | {a:name} had given {b:him} {t:a} || {a:name} {b:lui} avait offert {t:un}
 @reward => new t, has b t, owns b t
 + {a} thanked {b} with {t:a}. || {a} a remercié {b} en lui offrant {t:un}.
-"Take this as a reward," {a:said} and handed {b:name} {t:a}. || « Voici ta récompense », {a:said} en tendant {t:un} à {b:name}.
+"Take this as a reward," {a:said} and handed {b:name} {t:a}.
+    || « Voici ta récompense », {a:said} en tendant {t:un} à {b:name}.
 + {a} rewarded {b} with {t:a}. || {a} a récompensé {b} avec {t:un}.
 ! b good | {a:name} had rewarded {b:him} with {t:a} || {a:name} {b:lui} avait offert {t:un}
 @make => new t, has a t, owns a t
 + {a} made {t:a} out of wood, paper and glue. || {a} a fabriqué {t:un} avec du bois, du papier et de la colle.
 + {a} worked for three days and made {t:a}. || {a} a travaillé trois jours et a fabriqué {t:un}.
-+ {a} decided to make {t:a}, and {a:he} did it very well. || {a} a décidé de fabriquer {t:un}, et {a:il} y est très bien arrivé{a:e}.
++ {a} decided to make {t:a}, and {a:he} did it very well.
+    || {a} a décidé de fabriquer {t:un}, et {a:il} y est très bien arrivé{a:e}.
 ! a pride | {a:he} had made {t} all alone || {a:il} avait fabriqué {t} tout{a:e} seul{a:e}
 @hide has a t => drop t, lies t spot
 + {a} hid {t} {spot}. || {a} a caché {t} {spot}.
@@ -188,14 +204,16 @@ As a surprise, {a:name} brought {b:name} {t:a}. || Par surprise, {a:name} a appo
 + {a} fetched {t} from its hiding place. || {a} est allé{a:e} chercher {t} dans sa cachette.
 + {a} took {t} out of its hiding place. || {a} a sorti {t} de sa cachette.
 @want => wants a t, new t
-+ {a} saw {t:a} in a shop window and wanted it at once. || {a} a vu {t:un} dans une vitrine et {t:la} a tout de suite voulu{t:e}.
++ {a} saw {t:a} in a shop window and wanted it at once.
+    || {a} a vu {t:un} dans une vitrine et {t:la} a tout de suite voulu{t:e}.
 {a} had wished for {t:a} for months. || {a} rêvait {t:d'un} depuis des mois.
 {a} wanted {t:a} more than anything. || {a} voulait {t:un} plus que tout.
 "If only I had {t:a}," {a:said}. || « Si seulement j'avais {t:un} », {a:said}.
 ! a bad | {a:he} could not buy {t} || {a:il} ne pouvait pas acheter {t}
 @poor wants a t =>
 But {t} was too expensive. || Mais {t} coûtait trop cher.
-{a} counted {a:his} coins, but there were not enough for {t}. || {a} a compté ses pièces, mais il n'y en avait pas assez pour {t}.
+{a} counted {a:his} coins, but there were not enough for {t}.
+    || {a} a compté ses pièces, mais il n'y en avait pas assez pour {t}.
 {a} did not have enough money for {t}. || {a} n'avait pas assez d'argent pour {t}.
 @earn near a b => earned a
 + {b} paid {a:name} for the work. || {b} a payé {a:name} pour son travail.
@@ -214,10 +232,12 @@ That night, {t} lay beside {a:his} bed. || Cette nuit-là, {t} était à côté 
 @borrow_ask owns b t, has b t =>
 "May I borrow your {t:bare}?" {a:asked}. || « Est-ce que je peux emprunter {t:ton} ? » {a:asked}.
 {a} asked {b} for {t}. || {a} a demandé {t} à {b}.
-"Could you lend me your {t:bare} until tomorrow?" {a:asked}. || « Tu pourrais me prêter {t:ton} jusqu'à demain ? » {a:asked}.
+"Could you lend me your {t:bare} until tomorrow?" {a:asked}.
+    || « Tu pourrais me prêter {t:ton} jusqu'à demain ? » {a:asked}.
 @break has a t, whole t => broken t
 + {a} {mishap}, and {t} broke. || {a} {mishap:a}, et {t} s'est cassé{t:e}.
-+ {a} {mishap} and dropped {t}, which broke in two. || {a} {mishap:a} et a fait tomber {t}, qui s'est cassé{t:e} en deux.
++ {a} {mishap} and dropped {t}, which broke in two.
+    || {a} {mishap:a} et a fait tomber {t}, qui s'est cassé{t:e} en deux.
 But {a} {mishap}, and suddenly {t} was broken. || Mais {a} {mishap:a}, et tout à coup {t} était cassé{t:e}.
 ! a guilt | {a:he} had broken {t} || {a:il} avait cassé {t}
 ! c anger | {a:name} had broken {c:his} {t:bare} || {a:name} avait cassé {t:son}
@@ -225,7 +245,8 @@ But {a} {mishap}, and suddenly {t} was broken. || Mais {a} {mishap:a}, et tout �
 "I broke your {t:bare}," {a:admitted} to {b:name}. || « J'ai cassé {t:ton} », {a:admitted} à {b:name}.
 "Something terrible has happened to your {t:bare}," {a:said}. || « Il est arrivé malheur à {t:ton} », {a:said}.
 + {a} told {b} the truth about {t}. || {a} a dit à {b} la vérité au sujet {t:du}.
-+ {a} showed {b} the broken {t:bare} and looked at the ground. || {a} a montré à {b} {t} cassé{t:e} et a baissé les yeux.
++ {a} showed {b} the broken {t:bare} and looked at the ground.
+    || {a} a montré à {b} {t} cassé{t:e} et a baissé les yeux.
 @repair broken t => whole t, has a t
 + {a} repaired {t} with glue and string. || {a} a réparé {t} avec de la colle et de la ficelle.
 + {a} mended {t} carefully. || {a} a réparé {t} avec soin.
@@ -237,7 +258,8 @@ But {a} {mishap}, and suddenly {t} was broken. || Mais {a} {mishap:a}, et tout �
 One could hardly see where {t} had been broken. || On voyait à peine l'endroit où {t} s'était cassé{t:e}.
 @swap has a t, has b u, near a b => has a u, has b t, owns a u, owns b t
 + {a} swapped {t} for {b:name's} {u:bare}. || {a} a échangé {t} contre {u} de {b:name}.
-"Shall we swap? I will give you my {t:bare} for your {u:bare}," {a:said} to {b:name}, and so they did. || « On échange ? {t:Mon} contre {u:ton} », {a:said} à {b:name}, et c'est ce qu'{ab:ils} ont fait.
+"Shall we swap? I will give you my {t:bare} for your {u:bare}," {a:said} to {b:name}, and so they did.
+    || « On échange ? {t:Mon} contre {u:ton} », {a:said} à {b:name}, et c'est ce qu'{ab:ils} ont fait.
 + {ab} agreed to trade {t} for {u}. || {ab} ont décidé d'échanger {t} contre {u}.
 ! a good | {a:he} had got {u} || {a:il} avait eu {u}
 ! a bad | {a:he} missed {t} || {t} {a:lui} manquait
@@ -248,7 +270,8 @@ But {a:name} missed {t} more and more. || Mais {t} manquait de plus en plus à {
 @steal has a t => has n t
 + {n:cap_a} came and snatched {t}. || {n:cap_un} est arrivé{n:e} et s'est emparé{n:e} {t:du}.
 Suddenly {n:a} grabbed {t} and was gone in a flash. || Soudain, {n:un} a attrapé {t} et a disparu en un éclair.
-While {a} was looking away, {n:a} ran off with {t}. || Pendant que {a} regardait ailleurs, {n:un} s'est sauvé{n:e} avec {t}.
+While {a} was looking away, {n:a} ran off with {t}.
+    || Pendant que {a} regardait ailleurs, {n:un} s'est sauvé{n:e} avec {t}.
 ! a bad | {n} had stolen {t} || {n} avait volé {t}
 @chase has n t => at a p
 + {a} chased {n} all the way {p:to}. || {a} a poursuivi {n} {p:jusque}.
@@ -315,7 +338,8 @@ Tears ran down {a:his} cheeks. || Des larmes coulaient sur les joues de {a}.
 "Do not worry, {a:name}," {b:said}. || « Ne t'inquiète pas, {a:name} », {b:said}.
 "We will find a way," {b:said} to {a:name}. || « On va trouver une solution », {b:said} à {a:name}.
 + {b} comforted {a:name} and gave {a:him} a handkerchief. || {b} a consolé {a:name} et {a:lui} a donné un mouchoir.
-"Cheer up," {b:whispered}, "every problem has an answer." || « Courage, {b:whispered}, chaque problème a sa solution. »
+"Cheer up," {b:whispered}, "every problem has an answer."
+    || « Courage, {b:whispered}, chaque problème a sa solution. »
 @ask_matter =>
 "What is the matter, {a:name}?" {b:asked}. || « Qu'est-ce qui ne va pas, {a:name} ? » {b:asked}.
 "Why are you so {feeling}, {a:name}?" {b:asked}. || « Pourquoi es-tu si {feeling:a}, {a:name} ? » {b:asked}.
@@ -344,7 +368,8 @@ Tears ran down {a:his} cheeks. || Des larmes coulaient sur les joues de {a}.
 + {b} forgave {a:name} at once. || {b} a tout de suite pardonné à {a:name}.
 "It was an accident," {b:said} to {a:name}. || « C'était un accident », {b:said} à {a:name}.
 "You are worth more to me than any thing," {b:said}. || « Tu comptes plus pour moi qu'un objet », {b:said}.
-+ {b} shook {a:name's} hand, and all was well again. || {b} a serré la main de {a:name}, et tout est rentré dans l'ordre.
++ {b} shook {a:name's} hand, and all was well again.
+    || {b} a serré la main de {a:name}, et tout est rentré dans l'ordre.
 ! a good | {b:name} had forgiven {a:him} || {b:name} {a:lui} avait pardonné
 @friends =>
 From that day on, {a:name} and {b:name} were friends. || Depuis ce jour, {a:name} et {b:name} étaient ami{ab:s}.
@@ -394,14 +419,16 @@ But then {storm}. || Mais {storm}.
 @shelter =>
 + {ab} ran for shelter {shelter}. || {ab} ont couru se mettre à l'abri {shelter}.
 + {ab} hid {shelter}. || {ab} se sont caché{ab:s} {shelter}.
-"Quick, this way!" {b:cried}, and they waited {shelter}. || « Vite, par ici ! » {b:cried}, et l'attente a commencé {shelter}.
+"Quick, this way!" {b:cried}, and they waited {shelter}.
+    || « Vite, par ici ! » {b:cried}, et l'attente a commencé {shelter}.
 @storm_over =>
 + the weather changed, and {weather}. || le temps a changé, et {weather}.
 When it was over, {weather}. || Quand tout a été fini, {weather}.
 An hour later it was over, and {weather}. || Une heure plus tard, c'était fini, et {weather}.
 @wet =>
 {a:name} was wet to the skin, but {a:he} laughed. || {a:name} était trempé{a:e} jusqu'aux os, mais {a:il} riait.
-{a} sneezed three times, and {b:name} wrapped {a:him} in a blanket. || {a} a éternué trois fois, et {b:name} {a:la} a enveloppé{a:e} dans une couverture.
+{a} sneezed three times, and {b:name} wrapped {a:him} in a blanket.
+    || {a} a éternué trois fois, et {b:name} {a:la} a enveloppé{a:e} dans une couverture.
 {a} dried {a:his} hair by the fire. || {a} s'est séché les cheveux près du feu.
 @chore =>
 + {a} {chore:past} for {b}. || {a} a {chore:done} pour {b}.
@@ -409,19 +436,22 @@ An hour later it was over, and {weather}. || Une heure plus tard, c'était fini,
 + {a} {chore:past} until {a:his} arms ached. || {a} a {chore:done} jusqu'à en avoir mal aux bras.
 ! b good | {a:name} had {chore:part} for {b:him} || {a:name} avait {chore:done} pour {b:elle}
 @chore_ask =>
-"If you {chore}, I will pay you," {b:said} to {a:name}. || « Si tu veux bien {chore}, je te paierai », {b:said} à {a:name}.
+"If you {chore}, I will pay you," {b:said} to {a:name}.
+    || « Si tu veux bien {chore}, je te paierai », {b:said} à {a:name}.
 "I need somebody to {chore}," {b:said}. || « J'ai besoin de quelqu'un pour {chore} », {b:said}.
 "Could you {chore} for me?" {b:asked}. || « Tu pourrais {chore} pour moi ? » {b:asked}.
 {b} was old and could no longer {chore} alone. || {b} était âgé{b:e} et ne pouvait plus {chore} sans aide.
 @wish_skill =>
 {a} wanted to learn to {skill}. || {a} voulait apprendre à {skill}.
 "I wish I could {skill}," {a:said}. || « J'aimerais tant savoir {skill} », {a:said}.
-All the other children could {skill}, but {a:name} could not. || Tous les autres enfants savaient {skill}, mais pas {a:name}.
+All the other children could {skill}, but {a:name} could not.
+    || Tous les autres enfants savaient {skill}, mais pas {a:name}.
 ! a bad | {a:he} could not {skill} || {a:il} ne savait pas {skill}
 @teach =>
 "I will teach you to {skill}," {b:said} to {a:name}. || « Je vais t'apprendre à {skill} », {b:said} à {a:name}.
 + {b} showed {a:name} how to {skill}. || {b} a montré à {a:name} comment {skill}.
-"First you must be patient," {b:explained}, "and then you will learn to {skill}." || « D'abord, il faut de la patience, {b:explained}, et ensuite tu sauras {skill}. »
+"First you must be patient," {b:explained}, "and then you will learn to {skill}."
+    || « D'abord, il faut de la patience, {b:explained}, et ensuite tu sauras {skill}. »
 @fail =>
 {a} tried to {skill}, but it did not work. || {a} a essayé de {skill}, mais cela n'a pas marché.
 The first time, {a:name} failed. || La première fois, {a:name} a échoué.
@@ -430,7 +460,8 @@ The first time, {a:name} failed. || La première fois, {a:name} a échoué.
 ! a bad | {a:he} still could not {skill} || {a:il} ne savait toujours pas {skill}
 @practice =>
 {a} practiced every day {p:in}. || {a} s'entraînait tous les jours {p:in}.
-{a} did not give up and practiced {p:in} until dark. || {a} n'a pas abandonné et s'est entraîné{a:e} {p:in} jusqu'à la nuit.
+{a} did not give up and practiced {p:in} until dark.
+    || {a} n'a pas abandonné et s'est entraîné{a:e} {p:in} jusqu'à la nuit.
 Every evening {a:name} practiced {p:in}. || Chaque soir, {a:name} s'entraînait {p:in}.
 @succeed =>
 + {a} {skill:past} for the first time. || {a} a {skill:done} pour la première fois.
@@ -440,7 +471,8 @@ At last {a:name} could {skill}. || Enfin, {a:name} savait {skill}.
 ! b pride | {a:name} had learned to {skill} || {a:name} avait appris à {skill}
 @afraid =>
 {a} had always been afraid of {fear}. || {a} avait toujours eu peur {fear}.
-Only one thing scared {a:name}: {a:he} was afraid of {fear}. || Une seule chose inquiétait {a:name} : {a:il} avait peur {fear}.
+Only one thing scared {a:name}: {a:he} was afraid of {fear}.
+    || Une seule chose inquiétait {a:name} : {a:il} avait peur {fear}.
 {a} was brave, but not when it came to {fear}. || {a} avait du courage, sauf quand il s'agissait {fear}.
 "I am afraid of {fear}," {a:admitted}. || « J'ai peur {fear} », {a:admitted}.
 ! a fear | {a:he} was afraid of {fear} || {a:il} avait peur {fear}
@@ -452,7 +484,8 @@ Only one thing scared {a:name}: {a:he} was afraid of {fear}. || Une seule chose 
 @encourage near a b =>
 "Hold my hand," {b:said} to {a:name}. || « Tiens ma main », {b:said} à {a:name}.
 "You can do it, {a:name}!" {b:called}. || « Tu peux le faire, {a:name} ! » {b:called}.
-+ {b} told {a:name} that everyone is afraid of something. || {b} a dit à {a:name} que tout le monde a peur de quelque chose.
++ {b} told {a:name} that everyone is afraid of something.
+    || {b} a dit à {a:name} que tout le monde a peur de quelque chose.
 "I used to be afraid of {fear} too," {b:said}. || « Moi aussi, j'avais peur {fear} autrefois », {b:said}.
 @dare =>
 + {a} took a deep breath and did it. || {a} a respiré profondément et l'a fait.
@@ -470,13 +503,16 @@ But there was no {ingredient} in the kitchen. || Mais il n'y avait pas {ingredie
 ! a bad | there was no {ingredient} left || il n'y avait plus {ingredient:de}
 @get_ingredient at a p =>
 + {a} bought some {ingredient} {p:in}. || {a} a acheté {ingredient:du} {p:in}.
-+ {a} asked for {ingredient} {p:in} and got a whole bag. || {a} a demandé {ingredient:du} {p:in} et en a reçu un sac entier.
++ {a} asked for {ingredient} {p:in} and got a whole bag.
+    || {a} a demandé {ingredient:du} {p:in} et en a reçu un sac entier.
 @neighbor_ingredient =>
 + {c:name} gave {a:name} some {ingredient}. || {c:name} a donné {ingredient:du} à {a:name}.
-"Take as much {ingredient} as you need," {c:said} to {a:name}. || « Prends tout ce qu'il te faut », {c:said} à {a:name} en sortant {ingredient:du}.
+"Take as much {ingredient} as you need," {c:said} to {a:name}.
+    || « Prends tout ce qu'il te faut », {c:said} à {a:name} en sortant {ingredient:du}.
 ! a good | {c:name} had given {a:him} some {ingredient} || {c:name} {a:lui} avait donné {ingredient:du}
 @cook near a b =>
-+ {ab} mixed, stirred and baked until {dish} was ready. || {ab} ont mélangé, remué et cuit jusqu'à ce que {dish} soit {dish:pret}.
++ {ab} mixed, stirred and baked until {dish} was ready.
+    || {ab} ont mélangé, remué et cuit jusqu'à ce que {dish} soit {dish:pret}.
 + {ab} made {dish:a} together. || {ab} ont préparé {dish:un} ensemble.
 + {a} stirred, and {b:name} put in the {ingredient}. || {a} remuait, et {b:name} ajoutait {ingredient:du}.
 ! b good | {dish} had turned out so well || {dish} était si {dish:reussi}
@@ -495,7 +531,8 @@ There was to be {contest:a} at the {festival}. || Il devait y avoir {contest:un}
 The {contest} began, and {a:name} did {a:his} best. || {contest:cap} a commencé, et {a:name} a fait de son mieux.
 @win =>
 + {a} won the {contest}. || {a} a gagné {contest}.
-"The winner is {a:name}!" called the judge of the {contest}. || « Et le prix va à {a:name} ! » a annoncé le jury {contest:du}.
+"The winner is {a:name}!" called the judge of the {contest}.
+    || « Et le prix va à {a:name} ! » a annoncé le jury {contest:du}.
 {a} came first, and everybody clapped. || {a} est arrivé{a:e} en tête, et tout le monde a applaudi.
 ! a pride | {a:he} had won the {contest} || {a:il} avait gagné {contest}
 @not_win =>
@@ -518,7 +555,8 @@ ANIMALS = """
 + {a} saw {n:a} {spot}. || {a} a vu {n:un} {spot}.
 There was {n:a} sitting {spot}. || {n:cap_un} était assis{n:e} {spot}.
 + {a} discovered {n:a} {spot}. || {a} a découvert {n:un} {spot}.
-There sat {n:a} and looked at {a:name} with big eyes. || {n:cap_un} était là et regardait {a:name} avec de grands yeux.
+There sat {n:a} and looked at {a:name} with big eyes.
+    || {n:cap_un} était là et regardait {a:name} avec de grands yeux.
 ! a good | {a:he} had found {n:a} || {a:il} avait trouvé {n:un}
 @hurt =>
 {n:cap} had hurt its {injury}. || {n:cap} s'était blessé {injury}.
@@ -527,7 +565,8 @@ Its {injury} was bleeding, and {n} could not get away. || {injury:cap} saignait,
 ! a bad | {n} was hurt || {n} était blessé{n:e}
 @take_home near a n => at a home, at n home
 + {a} carried {n} home in {a:his} arms. || {a} a ramené {n} à la maison dans ses bras.
-+ {a} wrapped {n} in a scarf and took {n:it} home. || {a} a enveloppé {n} dans un foulard et {n:la} a ramené{n:e} à la maison.
++ {a} wrapped {n} in a scarf and took {n:it} home.
+    || {a} a enveloppé {n} dans un foulard et {n:la} a ramené{n:e} à la maison.
 + {a} decided to take {n} home. || {a} a décidé de ramener {n} à la maison.
 @bandage =>
 + {b} put a bandage on the wounded {injury}. || {b} a bandé {injury} blessé{injury:e}.
@@ -566,9 +605,11 @@ There was {n}, fast asleep {spot}. || {n:cap} était là, profondément endormi{
 @stay => owns a n
 From then on, {n} slept at the foot of {a:his} bed. || Depuis, {n} dormait au pied du lit de {a:name}.
 {n:cap} stayed with {a:name} for good. || {n:cap} est resté{n:e} pour toujours avec {a:name}.
-"May I keep {n}?" {a:asked}, and of course {a:he} could. || « Est-ce que je peux garder {n} ? » {a:asked}, et bien sûr, c'était possible.
+"May I keep {n}?" {a:asked}, and of course {a:he} could.
+    || « Est-ce que je peux garder {n} ? » {a:asked}, et bien sûr, c'était possible.
 @look_back =>
-{n:cap} turned around once more, as if to say thank you. || {n:cap} s'est retourné{n:e} une dernière fois, comme pour dire merci.
+{n:cap} turned around once more, as if to say thank you.
+    || {n:cap} s'est retourné{n:e} une dernière fois, comme pour dire merci.
 {a} waved until {n} was out of sight. || {a} a fait signe de la main jusqu'à ce que {n} disparaisse.
 @relief_laugh =>
 {ab} looked at each other and burst out laughing. || {ab} se sont regardé{ab:s} et ont éclaté de rire.
@@ -579,13 +620,15 @@ From then on, {n} slept at the foot of {a:his} bed. || Depuis, {n} dormait au pi
 DISTANCE = """
 @far => intro b
 {a:his} friend {b:name} had moved to {town}. || {b:son_ami} {b:name} avait déménagé à {town}.
-{b:name}, {a:his} old friend, lived far away in {town}. || {b:name}, {b:son_ami} d'autrefois, vivait loin de là, à {town}.
+{b:name}, {a:his} old friend, lived far away in {town}.
+    || {b:name}, {b:son_ami} d'autrefois, vivait loin de là, à {town}.
 ! a alone | {b:name} lived so far away || {b:name} vivait si loin
 @write =>
 + {a} wrote a long letter to {b}. || {a} a écrit une longue lettre à {b}.
 + {a} sat down {p:in} and wrote to {b}. || {a} s'est installé{a:e} {p:in} et a écrit à {b}.
 "I miss you, {b:name}," wrote {a:name}. || « Tu me manques, {b:name} », a écrit {a:name}.
-+ {a} sent {b} a letter about {dish:a} and the {festival}. || {a} a envoyé à {b} une lettre au sujet {dish:d'un} et {festival:du}.
++ {a} sent {b} a letter about {dish:a} and the {festival}.
+    || {a} a envoyé à {b} une lettre au sujet {dish:d'un} et {festival:du}.
 @wait =>
 Days went by without an answer from {b:name}. || Les jours ont passé sans réponse de {b:name}.
 Every morning {a:name} waited for the mail. || Chaque matin, {a:name} attendait le courrier.
@@ -602,15 +645,18 @@ Every morning {a:name} waited for the mail. || Chaque matin, {a:name} attendait 
 ! a good | {b:name} had come to see {a:him} || {b:name} était venu{b:e} {a:la} voir
 @newcomer => intro a, lives a town
 {a:name} was new in {town} and knew nobody. || {a:name} venait d'arriver à {town} et n'y connaissait personne.
-{a:name} had just moved to {town}, where everything was strange. || {a:name} venait de déménager à {town}, où tout était étrange.
+{a:name} had just moved to {town}, where everything was strange.
+    || {a:name} venait de déménager à {town}, où tout était étrange.
 ! a alone | {a:he} was new in {town} || {a:il} était {a:nouveau} à {town}
 @watch_others at a p =>
 {a} watched the other children {p:in}. || {a} regardait les autres enfants {p:in}.
 {a} sat alone {spot} and watched the others play. || {a} restait seul{a:e} {spot} et regardait jouer les autres.
 ! a alone | nobody played with {a:him} || personne ne jouait avec {a:elle}
 @invite at a p => intro b, at b p
-"Would you like to {pastime} with us?" asked a {b:girl} called {b:name}. || « Tu veux {pastime} avec nous ? » a demandé {b:une} {b:fille} du nom de {b:name}.
-A {b:girl} called {b:name} came over and invited {a:name} to {pastime}. || {b:Une} {b:fille} du nom de {b:name} s'est approché{b:e} et a invité {a:name} à {pastime}.
+"Would you like to {pastime} with us?" asked a {b:girl} called {b:name}.
+    || « Tu veux {pastime} avec nous ? » a demandé {b:une} {b:fille} du nom de {b:name}.
+A {b:girl} called {b:name} came over and invited {a:name} to {pastime}.
+    || {b:Une} {b:fille} du nom de {b:name} s'est approché{b:e} et a invité {a:name} à {pastime}.
 "Hello, I am {b:name}," said {trait:a} {b:girl}. || « Bonjour, je suis {b:name} », a dit {b:une} {b:fille} {trait:b}.
 ! a good | {b:name} had spoken to {a:him} || {b:name} {a:lui} avait parlé
 @join => lives a organization
@@ -620,14 +666,17 @@ A {b:girl} called {b:name} came over and invited {a:name} to {pastime}. || {b:Un
 @birthday =>
 It was {b:name's} birthday the next day. || C'était l'anniversaire de {b:name} le lendemain.
 {b:name} was going to have a birthday soon. || L'anniversaire de {b:name} approchait.
-{a} wanted to surprise {b:name} on {b:his} birthday. || {a} voulait faire une surprise à {b:name} pour son anniversaire.
+{a} wanted to surprise {b:name} on {b:his} birthday.
+    || {a} voulait faire une surprise à {b:name} pour son anniversaire.
 @suspect =>
-"What are you hiding?" {b:asked}, but {a:name} only smiled. || « Qu'est-ce que tu caches ? » {b:asked}, mais {a:name} s'est contenté{a:e} de sourire.
+"What are you hiding?" {b:asked}, but {a:name} only smiled.
+    || « Qu'est-ce que tu caches ? » {b:asked}, mais {a:name} s'est contenté{a:e} de sourire.
 {b} looked {spot}, but saw nothing. || {b} a regardé {spot}, mais n'a rien vu.
 {b} wondered why {a:name} was so quiet. || {b} se demandait pourquoi {a:name} ne disait rien.
 @happy_birthday near a b =>
 "Happy birthday, {b:name}!" {a:cried}. || « Joyeux anniversaire, {b:name} ! » {a:cried}.
-"Close your eyes and hold out your hands," {a:said} to {b:name}. || « Ferme les yeux et tends les mains », {a:said} à {b:name}.
+"Close your eyes and hold out your hands," {a:said} to {b:name}.
+    || « Ferme les yeux et tends les mains », {a:said} à {b:name}.
 @gift has a t, near a b => has b t, owns b t
 + {a} put {t} into {b:name's} hands. || {a} a mis {t} dans les mains de {b}.
 + {b} opened the parcel and found {t}. || {b} a ouvert le paquet et a découvert {t}.
@@ -653,7 +702,8 @@ While they waited, {a:name} and {b:name} {pastime:past}. || En attendant, {a:nam
 @rival => intro b
 {b:name} from the next village was very good, too. || {b:name}, du village voisin, était très fort{b:e} aussi.
 Everyone thought that {b:name} would win. || Tout le monde pensait que {b:name} allait gagner.
-{a} was a little afraid of {b:name}, who had won last year. || {a} craignait un peu {b:name}, qui avait gagné l'année précédente.
+{a} was a little afraid of {b:name}, who had won last year.
+    || {a} craignait un peu {b:name}, qui avait gagné l'année précédente.
 @prize => new t, has a t, owns a t
 The prize was {t:a}, and {a:name} held it up high. || Le prix était {t:un}, et {a:name} {t:la} a levé{t:e} bien haut.
 + {a} received {t:a} as a prize. || {a} a reçu {t:un} en récompense.
@@ -662,10 +712,12 @@ The prize was {t:a}, and {a:name} held it up high. || Le prix était {t:un}, et 
 {b} said that taking part was what mattered. || {b} a dit que l'important était de participer.
 {a} decided to practice even more. || {a} a décidé de s'entraîner encore plus.
 @reread =>
-{a} read the letter from {b:name} until {a:he} knew it by heart. || {a} a lu la lettre de {b:name} jusqu'à la connaître par cœur.
+{a} read the letter from {b:name} until {a:he} knew it by heart.
+    || {a} a lu la lettre de {b:name} jusqu'à la connaître par cœur.
 {a} put the letter from {b:name} under {a:his} pillow. || {a} a mis la lettre de {b:name} sous son oreiller.
 @helper at a p => intro b, at b p
-A {b:girl} called {b:name} was standing {p:in} and had seen everything. || {b:Une} {b:fille} du nom de {b:name} se trouvait {p:in} et avait tout vu.
+A {b:girl} called {b:name} was standing {p:in} and had seen everything.
+    || {b:Une} {b:fille} du nom de {b:name} se trouvait {p:in} et avait tout vu.
 {a} met a {b:girl} called {b:name} {p:in}. || {a} a rencontré {b:une} {b:fille} du nom de {b:name} {p:in}.
 @owner_told has a t => owns c t
 "That looks like the {t:bare} of {c:name}," {b:said}. || « On dirait {t} de {c:name} », {b:said}.

@@ -139,7 +139,7 @@ def _clauses(text: str) -> tuple[tuple[str, ...], ...]:
 def frames() -> dict[str, Frame]:
     """All frames by name. Read once, on first use."""
     found = {}
-    for block in FRAMES.split("\n@")[1:]:
+    for block in FRAMES.replace("\n    ||", " ||").split("\n@")[1:]:
         header, *lines = block.strip().splitlines()
         name, _, conditions = header.partition(" ")
         needs, _, effects = conditions.partition("=>")

@@ -37,7 +37,8 @@ def test_twins_agree_under_node(some):
 @needs_node
 def test_every_step_agrees_under_node():
     """Each kind of statement alone, on inputs with the hard cases: negative numbers, empty lists, empty text."""
-    hard = {"int": (-7, -1, 0, 1, 8, 123), "ints": ([], [-7, -3, 0, 2, 9], [5, 5, -5]), "str": ("", "a", "apple  tree era "),
+    hard = {"int": (-7, -1, 0, 1, 8, 123), "ints": ([], [-7, -3, 0, 2, 9], [5, 5, -5]), 
+            "str": ("", "a", "apple  tree era "),
             "strs": ([], ["apple", "sea", "apple"], ["x"]), "counts": ({}, {"a": 2, "apple": 1})}  # fmt: skip
     from random import Random
 
@@ -52,14 +53,16 @@ def test_every_step_agrees_under_node():
 
 
 PYTHON = "def half(x):\n    return x // 2\n"
-HALF = Program("half", PYTHON, "function half(x) {\n  return Math.floor(x / 2);\n}\n", "half", ("divide",), (-3, 4), (-2, 2))
+TWIN = "function half(x) {\n  return Math.floor(x / 2);\n}\n"
+HALF = Program("half", PYTHON, TWIN, "half", ("divide",), (-3, 4), (-2, 2))
 
 
 @needs_node
 @pytest.mark.parametrize(
     "javascript",
-    ["function half(x) { return x / 2; }", "function half(x) { return Math.trunc(x / 2); }", "function half(x) { return }",
-     "function half(x) { while (true) {} }", "function half(x {", "", "function half(x) { return process.exit(); }",
+    ["function half(x) { return x / 2; }", "function half(x) { return Math.trunc(x / 2); }",
+     "function half(x) { return }", "function half(x) { while (true) {} }", "function half(x {", "",
+     "function half(x) { return process.exit(); }",
      "function half(x) { return require('fs'); }", "function half(x) { let a = []; for (;;) a.push('x'.repeat(99)); }"],
 )  # fmt: skip
 def test_a_wrong_twin_is_found(javascript):

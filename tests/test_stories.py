@@ -34,7 +34,8 @@ def replaced(story, number, sentence):
 
 def test_importing_is_cheap():
     heavy = ("torch", "numpy", "transformers")
-    code = f"import sys, utils.stories, utils.arithmetic, utils.programs; print([m for m in {heavy} if m in sys.modules])"
+    modules = "utils.stories, utils.arithmetic, utils.programs"
+    code = f"import sys, {modules}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -77,7 +78,8 @@ def test_english_is_well_formed(some):
 
 
 def test_french_is_well_formed(some):
-    wrong = r"[{}|~]|  |\b(?:de|à) les?\b(?! a| ont| [a-zé]+er\b)|\b[Qq]ue ils?\b|\b(?:[Ll]e|[Ll]a|de|que) [aeiouéêâîA]"
+    wrong = r"[{}|~]|  |\b(?:de|à) les?\b(?! a| ont| [a-zé]+er\b)|\b[Qq]ue ils?\b"
+    wrong += r"|\b(?:[Ll]e|[Ll]a|de|que) [aeiouéêâîA]"
     for story in some:
         found = re.search(wrong, story.french)
         assert not found, (found.group(), story.french)
@@ -88,8 +90,10 @@ def test_french_is_well_formed(some):
 @pytest.mark.parametrize(
     "text, right",
     [
-        ("le arbre", "l'arbre"), ("parce que il", "parce qu'il"), ("de Anna", "d'Anna"), ("le hérisson", "le hérisson"),
-        ("la horloge", "l'horloge"), ("si il", "s'il"), ("le yo-yo", "le yo-yo"), ("jusque à la mer", "jusqu'à la mer"),
+        ("le arbre", "l'arbre"), ("parce que il", "parce qu'il"), ("de Anna", "d'Anna"),
+        ("le hérisson", "le hérisson"),
+        ("la horloge", "l'horloge"), ("si il", "s'il"), ("le yo-yo", "le yo-yo"),
+        ("jusque à la mer", "jusqu'à la mer"),
         ("de la", "de la"),
     ],
 )  # fmt: skip
@@ -233,9 +237,9 @@ CONTRADICTIONS = [
     ("Mia lived in Foxley and was very kind. He went to the park.", "Nobody was named"),
     ("Mia had a red kite. She found the kite in a ditch.", "not lying about"),
     ("Mia had a red kite. Mia was sad because she had lost the kite.", "has not happened"),
-    ("Mia had a red kite. Mia lost the kite somewhere along the way. Mia was happy because she had lost the kite.", "fit"),
+    ("Mia had a red kite. She could not find the kite anywhere. Mia was happy because she had lost the kite.", "fit"),
     ("Mia lived in Foxley with her brother Tom. She loved her uncle Tom very much.", "brother, not the uncle"),
-    ("Mia lived in Foxley with her brother Tom. Mia went to the park. Tom went to the zoo. Mia thanked Tom.", "the zoo"),
+    ("Mia lived in Foxley with her brother Tom. Mia went home. Tom went to the zoo. Mia thanked Tom.", "the zoo"),
     ("Mia went to the park. Everyone knew. Max walked to the park.", "Max has not been spoken of"),
     ("Mia went to the park. She noticed that the kite was gone.", "kite has not been spoken of"),
 ]
@@ -310,7 +314,8 @@ def test_strangers_are_found(some):
 @pytest.mark.parametrize(
     "text",
     ["the " * 25_000, "!" * 100_000 + "x", '"' * 100_000, "Mia. " * 20_000, '!"' * 50_000, " " * 100_000,
-     "\0" * 100_000, ("Mia and Tom " * 5 + ". ") * 1500, ("Mia was happy because " + "Tom had found the kite " * 8) * 500,
+     "\0" * 100_000, ("Mia and Tom " * 5 + ". ") * 1500,
+     ("Mia was happy because " + "Tom had found the kite " * 8) * 500,
      "É" * 100_000, "She was happy because " * 4500],
     ids=str.__len__,
 )  # fmt: skip

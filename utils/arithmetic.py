@@ -5,9 +5,9 @@
     row                    a training row: the problem, and a response in one of two habits, some with a slip
     verify                 whether a response has the right form and the right answer
 
-A response is `<think>steps</think>answer`. One habit answers at once (`<think></think>`), the other works column by column,
-from the right, as on paper. A model taught both has something to choose between: reinforcement learning then finds that
-thinking pays (DeepSeek-AI, "DeepSeek-R1", 2025, arXiv 2501.12948, at scale).
+A response is `<think>steps</think>answer`. One habit answers at once (`<think></think>`), the other works column by
+column, from the right, as on paper. A model taught both has something to choose between: reinforcement learning then finds
+that thinking pays (DeepSeek-AI, "DeepSeek-R1", 2025, arXiv 2501.12948, at scale).
 
 The split goes by a checksum of the problem with its numbers in order, so that 12+30 and 30+12 are never on two sides.
 """
@@ -80,7 +80,7 @@ class Problem:
         return self._columns()[0]
 
     def _columns(self, slip: tuple[int, int] | None = None) -> tuple[list[str], int]:
-        """The steps and the number their digits make. slip: (column, difference) of one wrong sum that is carried on."""
+        """The steps and the number their digits make. slip: (column, difference) of one wrong sum, carried on."""
         width = max(len(str(number)) for number in self.numbers)
         carried, digits, lines = 0, [], []
         for column in range(width):
@@ -192,9 +192,9 @@ class Judgment:
 def verify(problem: Problem, response: str) -> Judgment:
     """Checks a response, whatever text it is; spaces do not matter.
 
-    formatted: there is one <think>...</think> at its beginning and a number after it. The answer is the last number after
-    </think>, or of the whole response where there is none. right asks for the right answer only: a reward that wants the
-    format as well adds `formatted`.
+    formatted: there is one <think>...</think> at its beginning and a number after it. The answer is the last number
+    after </think>, or of the whole response where there is none. right asks for the right answer only: a reward that
+    wants the format as well adds `formatted`.
     """
     match = THINK.fullmatch(response)
     after = match.group(2) if match else response.rpartition("</think>")[2]

@@ -4,8 +4,10 @@
     programs(seed, count)  many of them
     check                  runs a Python and a JavaScript function on the inputs and compares
 
-A function is a chain of steps; each turns a value of one type into the next, in one of several idioms of either language:
-loops, conditions, comprehensions beside map and filter, f-strings beside template literals, dictionaries, ranges, slices.
+A function is a chain of steps; each turns a value of one type into the next, in one of several idioms of either
+language: loops, conditions, comprehensions beside map and filter, f-strings beside template literals,
+dictionaries, ranges, slices.
+
 The twins mean the same, not only look the same: // rounds down (Math.floor), % of a negative number is not negative,
 an empty list is false in Python and true in JavaScript (so its length is asked for), "ab" * -1 is empty.
 """
@@ -37,8 +39,8 @@ EMPTY = {
     "ints": ("not {x}", "{x}.length === 0"), "strs": ("not {x}", "{x}.length === 0"), "str": ("not {x}", '{x} === ""'),
 }  # fmt: skip
 
-# verb | from | to | Python | JavaScript. {x} the value, {y} the result, {v} and {i} loop variables, {k} a number from 2 to
-# 9, {c} a letter, {w} a word; ~ begins a new line, > indents it by one more.
+# verb | from | to | Python | JavaScript. {x} the value, {y} the result, {v} and {i} loop variables, {k} a number from 2
+# to 9, {c} a letter, {w} a word; ~ begins a new line, > indents it by one more.
 # A row may go on in a second line.
 STEPS = r"""
 scale | ints | ints | {y} = [{v} * {k} for {v} in {x}] | const {y} = {x}.map(({v}) => {v} * {k});
@@ -79,7 +81,8 @@ smallest | ints | int | {y} = min({x}) if {x} else 0 | const {y} = {x}.length > 
 count_large | ints | int | {y} = 0~for {v} in {x}:~>if {v} >= {k}:~>>{y} += 1
     | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} >= {k}) {{~>>{y} += 1;~>}}~}}
 alternate | ints | int | {y} = 0~for {i}, {v} in enumerate({x}):~>if {i} % 2 == 0:~>>{y} += {v}~>else:~>>{y} -= {v}
-    | let {y} = 0;~for (const [{i}, {v}] of {x}.entries()) {{~>if ({i} % 2 === 0) {{~>>{y} += {v};~>}} else {{~>>{y} -= {v};~>}}~}}
+    | let {y} = 0;~for (const [{i}, {v}] of {x}.entries()) {{~>if ({i} % 2 === 0) {{~>>{y} += {v};
+    ~>}} else {{~>>{y} -= {v};~>}}~}}
 until_negative | ints | int | {y} = 0~for {v} in {x}:~>if {v} < 0:~>>break~>{y} += {v}
     | let {y} = 0;~for (const {v} of {x}) {{~>if ({v} < 0) {{~>>break;~>}}~>{y} += {v};~}}
 skip_zero | ints | int | {y} = 0~for {v} in {x}:~>if {v} % {k} == 0:~>>continue~>{y} += 1
@@ -106,7 +109,8 @@ halvings | int | int | {y} = 0~left = {x}~while left > {k}:~>left = left // 2~>{
 sum_range | int | int | {y} = 0~for {i} in range({x} % {k}):~>{y} += {i} * {k}
     | let {y} = 0;~for (let {i} = 0; {i} < (({x} % {k}) + {k}) % {k}; {i}++) {{~>{y} += {i} * {k};~}}
 count_down | int | ints | {y} = list(range({x} % {k}, 0, -1))
-    | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}, top = (({x} % {k}) + {k}) % {k}) => top - {i});
+    | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }},
+     (_, {i}, top = (({x} % {k}) + {k}) % {k}) => top - {i});
 range_list | int | ints | {y} = list(range({x} % {k}))
     | const {y} = Array.from({{ length: (({x} % {k}) + {k}) % {k} }}, (_, {i}) => {i});
 times_table | int | ints | {y} = [{x} * {i} for {i} in range(1, {k})]
@@ -115,7 +119,8 @@ parity | int | str | {y} = "even" if {x} % 2 == 0 else "odd" | const {y} = {x} %
 describe | int | str | {y} = f"{w}: {{{x}}}" | const {y} = `{w}: ${{{x}}}`;
 stars | int | str | {y} = "{c}" * ({x} % {k}) | const {y} = "{c}".repeat((({x} % {k}) + {k}) % {k});
 grade | int | str | if {x} >= {k}0:~>{y} = "high"~elif {x} >= {k}:~>{y} = "middle"~else:~>{y} = "low"
-    | let {y};~if ({x} >= {k}0) {{~>{y} = "high";~}} else if ({x} >= {k}) {{~>{y} = "middle";~}} else {{~>{y} = "low";~}}
+    | let {y};~if ({x} >= {k}0) {{~>{y} = "high";~}} else if ({x} >= {k}) {{~>{y} = "middle";
+    ~}} else {{~>{y} = "low";~}}
 is_large | int | bool | {y} = {x} > {k} and {x} % 2 == 1 | const {y} = {x} > {k} && Math.abs({x} % 2) === 1;
 between | int | bool | {y} = {k} <= {x} < {k}0 | const {y} = {k} <= {x} && {x} < {k}0;
 upper | str | str | {y} = {x}.upper() | const {y} = {x}.toUpperCase();
@@ -184,7 +189,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Program:
-    """A function in both languages. `inputs` are single arguments; `outputs` is what the Python function gave for them."""
+    """A function in both languages. `outputs` is what the Python function gives for each of `inputs`."""
 
     name: str
     python: str
@@ -198,7 +203,8 @@ class Program:
 @lru_cache(maxsize=None)
 def steps() -> tuple[Step, ...]:
     """All kinds of steps."""
-    rows = [[part.strip() for part in re.split(r" \| ", line)] for line in STEPS.replace("\n    | ", " | ").strip().splitlines()]
+    lines = STEPS.replace("\n    ~", "~").replace("\n    ", " ").strip().splitlines()
+    rows = [[part.strip() for part in line.split(" | ")] for line in lines]
     return tuple(Step(*row) for row in rows)
 
 
@@ -337,7 +343,8 @@ def run(source, name, inputs, steps):
             node.attr if isinstance(node, ast.Attribute) else node.id
         ):
             raise ValueError("names with two underscores and powers are not allowed")
-        if isinstance(node, ast.Attribute) and node.attr in ("format", "format_map", "ljust", "rjust", "center", "zfill"):
+        growing = ("format", "format_map", "ljust", "rjust", "center", "zfill")
+        if isinstance(node, ast.Attribute) and node.attr in growing:
             raise ValueError(f"{node.attr} is not allowed")
     count = 0
 
@@ -412,8 +419,8 @@ def _run(command: list[str], jobs: list[tuple], seconds: float) -> list[Outcome]
 def run_python(jobs: list[tuple[str, str, list]], seconds: float = 10) -> list[Outcome]:
     """Runs Python functions, (source, name, inputs) each, in one process of their own.
 
-    There are few builtins and no imports, a million steps for a job, `seconds` for all. This keeps a model's mistakes from
-    doing harm; it is no wall against somebody who wants to.
+    There are few builtins and no imports, a million steps for a job, `seconds` for all. This keeps a model's mistakes
+    from doing harm; it is no wall against somebody who wants to.
     """
     return _run([sys.executable, "-I", "-c", PYTHON_RUNNER], jobs, seconds)
 
@@ -429,7 +436,7 @@ def run_javascript(jobs: list[tuple[str, str, list]], seconds: float = 20) -> li
 
 
 def check(found: list[Program], javascript: list[str] | None = None) -> list[Check]:
-    """Runs programs in both languages and compares. javascript: other texts for the twins, such as a model's translations.
+    """Runs programs in both languages and compares. javascript: other texts for the twins, as a model translates.
 
     Without Node.js a text that is the recorded twin (but for white space) counts as giving the recorded outputs;
     any other is not run, and its outcome says so.

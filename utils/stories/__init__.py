@@ -4,8 +4,8 @@
     stories(seed, count)   many of them
     judge(text)            what share of any text's sentences the grammar accepts, and whether its facts agree
 
-A story is told from a simulated world: who is where, who has what, who feels what and why. The parser goes through the same
-world sentence by sentence, so that a text is not praised but measured.
+A story is told from a simulated world: who is where, who has what, who feels what and why. The parser goes through the
+same world sentence by sentence, so that a text is not praised but measured.
 
     lexicon    the words, English and French
     frames     the events and their sentences
@@ -32,7 +32,7 @@ __all__ = ["Question", "Sentence", "Story", "Verdict", "World", "dialogue", "ent
 
 @dataclass
 class Story:
-    """A story: its sentences (each with its meaning), the plot's name, a summary of one sentence, the world at its end."""
+    """A story: sentences with their meanings, the plot's name, a summary of one sentence, the world at its end."""
 
     seed: int | str
     plot: str

@@ -1,7 +1,7 @@
 """What can happen in the world, and how it is said: events, their conditions and effects, English beside French.
 
     @name conditions => effects            an event (a frame); both parts may be empty
-    + English || French                    a sentence for it (in one line or two); the + allows a connective such as "Soon" before it
+    + English || French                    a sentence for it, in one line or two; + allows a "Soon" before it
     ! role mood | English || French        the event as a cause: what `role` feels, after "because"
 
 Slots: {role} or {role:form}. Roles a, b, c are people, ab two of them, t and u things, n an animal, p and q places; any
@@ -680,7 +680,8 @@ It was {b:name's} birthday the next day. || C'était l'anniversaire de {b:name} 
 @gift has a t, near a b => has b t, owns b t
 + {a} put {t} into {b:name's} hands. || {a} a mis {t} dans les mains de {b}.
 + {b} opened the parcel and found {t}. || {b} a ouvert le paquet et a découvert {t}.
-"I made it for you," {a:said} and gave {b:name} {t}. || « Je l'ai fait pour toi », {a:said} en offrant {t} à {b:name}.
+"I made it for you," {a:said} and gave {b:name} {t}.
+    || « Je l'ai fait pour toi », {a:said} en offrant {t} à {b:name}.
 ! b good | {a:name} had made {t} for {b:him} || {a:name} avait fabriqué {t} pour {b:elle}
 """
 

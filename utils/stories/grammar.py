@@ -4,7 +4,8 @@
     World               who is where, has what, is whose; `problems` tells what an event would contradict
     Sentence            a template with its roles filled in; renders itself
 
-The writer (plots.py) and the parser (parser.py) go through the same `World`, so what one calls consistent the other does.
+The writer (plots.py) and the parser (parser.py) go through the same `World`, so what one calls consistent,
+the other does too.
 Knowledge is open: what no sentence has told is unknown and contradicts nothing.
 """
 

@@ -287,7 +287,7 @@ fluffy | tout doux | toute douce | after
 spotted | tacheté | tachetée | after
 """
 
-# place | English preposition | French | gender | French preposition (dans, sur, à, près de) | tags: out, in, water, shop
+# place | English preposition | French | gender | French preposition (dans, sur, à, près de) | tags
 PLACES = """
 park | in | parc | m | dans | out public
 garden | in | jardin | m | dans | out public
@@ -865,8 +865,8 @@ TABLES = {
 
 # Where the gender stands among the columns after the English one.
 GENDER = {"organization": 1, "festival": 1, "thing": 1, "animal": 1, "place": 2, "dish": 1, "contest": 1, "time": 1}
-TAGGED = {"thing", "animal", "place", "feeling", "weather", "kin", "organization", "pastime", "chore", "skill", "contest",
-          "feed", "dish", "ingredient"}  # fmt: skip
+TAGGED = {"thing", "animal", "place", "feeling", "weather", "kin", "organization", "pastime", "chore", "skill",
+          "contest", "feed", "dish", "ingredient"}  # fmt: skip
 
 
 def _read(kind: str, table: str) -> dict[str, Word]:

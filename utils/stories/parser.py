@@ -3,8 +3,8 @@
     judge(text) -> Verdict     any text at all, in time proportional to its length
     split(text)                its sentences
 
-All templates lie in one tree, whose branches are words or slots; a sentence is accepted if a path through it uses up all
-its tokens. What it says is then checked against the `World` of the sentences before it, and told to that world.
+All templates lie in one tree, whose branches are words or slots; a sentence is accepted if a path through it uses up
+all its tokens. What it says is then checked against the `World` of the sentences before it, and told to that world.
 """
 
 import re
@@ -169,7 +169,8 @@ def _enumerate_people(form: str):
     elif form in ("kin", "a_kin"):
         for kin, word in ENTRIES["kin"].items():
             gender = word.columns[1]
-            yield kin if form == "kin" else article(kin), Mention(gender="" if gender == "any" else gender, adjective=kin)
+            mention = Mention(gender="" if gender == "any" else gender, adjective=kin)
+            yield kin if form == "kin" else article(kin), mention
     elif form in ("girl", "a_girl"):
         for gender, noun in (("f", "girl"), ("m", "boy")):
             yield f"a {noun}" if form == "a_girl" else noun, Mention(gender=gender)
@@ -426,8 +427,8 @@ def _tell(world: World, reader: _Reader, lead: Lead | None) -> None:
 def judge(text: str) -> Verdict:
     """Reads any text sentence by sentence.
 
-    A rejected sentence tells nothing; pronouns reach over it. Of several readings the one with the fewest contradictions
-    is taken. 100 kB take less than a second.
+    A rejected sentence tells nothing; pronouns reach over it. Of several readings the one with the fewest
+    contradictions is taken. 100 kB take less than a second.
     """
     verdict, world = Verdict(), World()
     for sentence in split(text):

@@ -1,6 +1,6 @@
 """The writer: a cast, a plot, and a world in which every sentence is checked before it is told.
 
-A plot is a function of a `Teller`; it says what happens, the teller chooses how to say it. Each plot returns its summary.
+A plot is a function of a `Teller`; it says what happens, the teller chooses how to say it. A plot returns its summary.
 """
 
 from random import Random
@@ -14,8 +14,8 @@ LATER = tuple(lead for lead in leads() if lead.clock == "next")
 DAYS = tuple(lead for lead in LATER if "few days" in lead.english or "week" in lead.english)
 
 # What only describes: after it, "Soon" or "After that" would refer to nothing.
-STATES = {"live", "live_kin", "dreamer", "kin", "friend", "work", "own", "keepsake", "member", "far", "newcomer", "birthday",
-          "afraid", "wish_skill", "want", "poor", "enter", "own_pet", "call_it_pet", "rival"}  # fmt: skip
+STATES = {"live", "live_kin", "dreamer", "kin", "friend", "work", "own", "keepsake", "member", "far", "newcomer",
+          "birthday", "afraid", "wish_skill", "want", "poor", "enter", "own_pet", "call_it_pet", "rival"}  # fmt: skip
 
 
 class Teller:
@@ -114,7 +114,7 @@ class Teller:
     # telling --------------------------------------------------------------------------------------------------
 
     def tell(self, name: str, lead: str = "", **roles) -> None:
-        """Tells an event, in one of its sentences that has all it needs. lead: "later" lets a night pass, "days" more."""
+        """Tells an event, in one of its sentences that fit. lead: "later" lets a night pass, "days" more."""
         frame = frames()[name]
         given = roles.keys()
         fitting = [t for t in frame.templates if t.roles <= given and self._clear(t, roles)]
@@ -132,7 +132,9 @@ class Teller:
         causes = [
             cause
             for cause in frames()[cause_frame].causes
-            if (cause.mood == mood or (mood, cause.mood) == ("good", "pride")) and cause.roles <= roles.keys() and roles.get(cause.feeler, who) == who
+            if (cause.mood == mood or (mood, cause.mood) == ("good", "pride"))
+            and cause.roles <= roles.keys()
+            and roles.get(cause.feeler, who) == who
         ]
         causes = [cause for cause in causes if self._happened(cause, roles)]
         if not causes:
@@ -412,7 +414,8 @@ def hurt_animal(s: Teller) -> str:
     if s.maybe():
         s.tell("hear", a=a, p=p, noise=s.pick("noise"), spot=spot)
     s.tell("meet_animal", a=a, n=n, p=p, spot=spot)
-    injury = s.rng.choice(("leg", "foot", "wing") if "bird" in ENTRIES["animal"][n].tags else ("leg", "paw", "tail", "ear"))
+    bird = "bird" in ENTRIES["animal"][n].tags
+    injury = s.rng.choice(("leg", "foot", "wing") if bird else ("leg", "paw", "tail", "ear"))
     s.tell("hurt", a=a, n=n, injury=injury)
     if s.maybe():
         s.feel(a, "hurt", "bad", a=a, n=n)
@@ -461,7 +464,8 @@ def trip(s: Teller) -> str:
         s.tell("comfort", a=a, b=b)
     s.tell("shelter", a=a, b=b, shelter=v)
     if s.maybe(0.4):
-        s.tell("pastime_wait", a=a, b=b, pastime=s.rng.choice(("tell stories", "sing songs", "invent riddles", "play cards")))
+        idle = s.rng.choice(("tell stories", "sing songs", "invent riddles", "play cards"))
+        s.tell("pastime_wait", a=a, b=b, pastime=idle)
     s.tell("storm_over", weather=s.pick("weather", "good"))
     s.tell("go_home_pair", a=a, b=b)
     if s.maybe(0.6):
@@ -881,8 +885,8 @@ def lost_pet(s: Teller) -> str:
     ))  # fmt: skip
 
 
-PLOTS = (lost_thing, saved_for, broken_thing, hurt_animal, trip, birthday, quarrel, overcome_fear, cooking, strange_noise,
-         contest, far_friend, learn_skill, thief, swap, newcomer, found_property, lost_pet)  # fmt: skip
+PLOTS = (lost_thing, saved_for, broken_thing, hurt_animal, trip, birthday, quarrel, overcome_fear, cooking,
+         strange_noise, contest, far_friend, learn_skill, thief, swap, newcomer, found_property, lost_pet)  # fmt: skip
 
 
 def _tag(kind: str, word: str) -> str:

@@ -17,8 +17,8 @@ from .lexicon import ENTRIES
 UNKNOWN = "The story does not say."
 TOKEN = re.compile(r"\w+(?:['-]\w+)*|[^\w\s]")
 
-# frame | kind | question | answer. A role stands for its name or "the kite"; role:a for "a red kite", place:in for "in the
-# park". A question is asked only where the sentence fills all its roles.
+# frame | kind | question | answer. A role stands for its name or "the kite"; role:a for "a red kite", place:in for "in
+# the park". A question is asked only where the sentence fills all its roles.
 QUESTIONS = """
 live | where | Where did {a} live? | in {town}
 live | what | What was {a} like? | {trait}
@@ -128,7 +128,7 @@ song | Which song did {b} like best?
 
 @dataclass(frozen=True)
 class Question:
-    """A question on a story. kind: who, what, where, why, yes-no or unanswerable; `sentence` counts from 0, -1 for none."""
+    """A question on a story. kind: who, what, where, why, yes-no or unanswerable; `sentence`: from 0; -1 for none."""
 
     kind: str
     question: str
@@ -164,7 +164,7 @@ def _fill(pattern: str, sentence: Sentence, **other: str) -> str | None:
 def questions(story) -> list[Question]:
     """All questions of a story, in the order of its sentences; two of them it does not answer.
 
-    A question that two sentences would answer differently is left out. Answers are short: a name, "the kite", "in the park".
+    A question that two sentences would answer differently is left out. Answers are short: "Mia", "the kite".
     """
     rng = Random(f"questions {story.seed}")
     found = []
@@ -204,7 +204,8 @@ def _yes_no(story, sentence: Sentence, number: int, rng: Random) -> list[Questio
     if rng.random() < 0.5:
         question = _fill(pattern, sentence)
         return [] if question is None else [Question("yes-no", question, "Yes.", number)]
-    people = sorted({value for other in story.sentences for role, value in other.roles.items() if role in ("a", "b", "c")})
+    roles_told = [pair for other in story.sentences for pair in other.roles.items()]
+    people = sorted({value for role, value in roles_told if role in ("a", "b", "c")})
     frame, roles = sentence.template.frame, sentence.roles
     if "a" not in roles:
         return []

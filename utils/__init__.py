@@ -23,6 +23,11 @@
         models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only)
         training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
 
+    What the small models learn from (standard library only, without end, from a seed)
+        stories        a small world that tells stories in English and French, and a parser that measures any text
+        arithmetic     problems with worked steps, in two habits, and their verifier
+        programs       Python functions and their JavaScript twins, checked by running both
+
     What the notebooks show
         plots          one plotting style, figures with alternative text
         widgets        things to play with, each with a static figure beside it

@@ -320,17 +320,17 @@ def test_strangers_are_found(some):
     ids=str.__len__,
 )  # fmt: skip
 def test_any_text_is_judged_within_a_second(text):
-    start = time.perf_counter()
+    start = time.process_time()
     stories.judge(text)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_long_stories_are_judged_within_a_second(some):
     text = " ".join(story.english for story in some[:200])[:100_000]
     stories.judge(text[:1000])
-    start = time.perf_counter()
+    start = time.process_time()
     assert stories.judge(text).share > 0.99
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @settings(max_examples=200, deadline=None)

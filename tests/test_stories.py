@@ -126,6 +126,14 @@ def test_a_plot_may_not_contradict_its_world():
         teller.tell("give", a="Tom")
 
 
+def test_a_kind_that_is_used_up_gives_a_word_again():
+    from utils.stories.plots import Teller
+
+    teller = Teller(Random(1))
+    assert {teller.pick("pastime", "beach") for _ in range(9)} == {"build a sandcastle"}
+    assert len({teller.pick("feeling", "guilt") for _ in range(4)}) == 4
+
+
 # --- tasks ------------------------------------------------------------------------------------------------------
 
 

@@ -6,8 +6,8 @@
     verify                 whether a response has the right form and the right answer
 
 A response is `<think>steps</think>answer`. One habit answers at once (`<think></think>`), the other works column by
-column, from the right, as on paper. A model taught both has something to choose between: reinforcement learning then finds
-that thinking pays (DeepSeek-AI, "DeepSeek-R1", 2025, arXiv 2501.12948, at scale).
+column, from the right, as on paper. A model taught both has something to choose between: reinforcement learning then
+finds that thinking pays (DeepSeek-AI, "DeepSeek-R1", 2025, arXiv 2501.12948, at scale).
 
 The split goes by a checksum of the problem with its numbers in order, so that 12+30 and 30+12 are never on two sides.
 """

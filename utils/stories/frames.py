@@ -72,7 +72,7 @@ One {time}, when {weather}, {a:name} went {p:to}. || {time:un}, alors que {weath
     || {a} jouait souvent avec {b:name}, qui habitait la maison d'à côté.
 @work => intro b, job b job
 {b:name} was the {job} of the village. || {b:name} était {job:le} du village.
-{b:name} worked there as {job:a}. || {b:name} y travaillait comme {job:b}.
+{b:name} worked in the village as {job:a}. || {b:name} travaillait au village comme {job:b}.
 Everyone liked {b:name}, the {job}. || Tout le monde aimait {b:name}, {job:le}.
 The {job}, {b:name}, always had time for children. || {job:le}, {b:name}, avait toujours du temps pour les enfants.
 @own => owns a t, has a t
@@ -664,7 +664,7 @@ A {b:girl} called {b:name} came over and invited {a:name} to {pastime}.
 "Come with me to the {organization}," {b:said}. || « Viens avec moi {organization:au} », {b:said}.
 + {b} took {a:name} along to the {organization}. || {b} a emmené {a:name} {organization:au}.
 @birthday =>
-It was {b:name's} birthday the next day. || C'était l'anniversaire de {b:name} le lendemain.
+It would soon be {b:name's} birthday. || Ce serait bientôt l'anniversaire de {b:name}.
 {b:name} was going to have a birthday soon. || L'anniversaire de {b:name} approchait.
 {a} wanted to surprise {b:name} on {b:his} birthday.
     || {a} voulait faire une surprise à {b:name} pour son anniversaire.

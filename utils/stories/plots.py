@@ -3,6 +3,7 @@
 A plot is a function of a `Teller`; it says what happens, the teller chooses how to say it. A plot returns its summary.
 """
 
+from functools import lru_cache
 from random import Random
 
 from . import lexicon
@@ -16,6 +17,12 @@ DAYS = tuple(lead for lead in LATER if "few days" in lead.english or "week" in l
 # What only describes: after it, "Soon" or "After that" would refer to nothing.
 STATES = {"live", "live_kin", "dreamer", "kin", "friend", "work", "own", "keepsake", "member", "far", "newcomer",
           "birthday", "afraid", "wish_skill", "want", "poor", "enter", "own_pet", "call_it_pet", "rival"}  # fmt: skip
+
+
+@lru_cache(maxsize=None)
+def _words(kind: str, tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a kind with these tags; "home" is nobody's choice, since whose home it is would be unclear."""
+    return tuple(word.english for word in tagged(kind, *tags) if word.english != "home")
 
 
 class Teller:
@@ -34,13 +41,11 @@ class Teller:
     # choosing -------------------------------------------------------------------------------------------------
 
     def pick(self, kind: str, *tags: str) -> str:
-        """A word of a kind with these tags that the story has not used yet."""
-        words = [word for word in (tagged(kind, *tags) if tags else ENTRIES[kind].values()) if word.english != "home"]
-        while True:
-            word = self.rng.choice(words).english
-            if word not in self.words:
-                self.words.add(word)
-                return word
+        """A word of a kind with these tags that the story has not used yet; a used one where there is no other."""
+        words = _words(kind, tags)
+        word = self.rng.choice([word for word in words if word not in self.words] or words)
+        self.words.add(word)
+        return word
 
     def person(self, gender: str = "any") -> str:
         """A name that the story has not used yet."""

@@ -113,10 +113,24 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("--large", action="store_true", help="also what is gated or larger than 200 MB")
     command = add("doctor", examine, "says what this machine can run, lesson by lesson", installed=False)
     command.add_argument("--data", action="store_true", help="instead: every data set and model, and where it is")
+    command = add("train", train, "trains a small model of data/models anew, from its recipe", installed=True)
+    command.add_argument("name", metavar="NAME", help="gpt-mini, t5-mini ... (a wrong one lists them)")
+    command.add_argument("--minutes", type=positive, metavar="M", help="shorten the training to about M minutes")
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: the best one here")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/models/NAME")
+    command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
     add("bench", bench, "prints the speed of the course's code beside the reference ones", installed=True)
     command = add("address", address, "writes the repository's address into badges and set-up cells", installed=False)
     command.add_argument("address", metavar="OWNER/NAME", help="as in github.com/OWNER/NAME")
     return parser, list(commands.choices)
+
+
+def positive(text: str) -> float:
+    """A number above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
 
 
 def hand_over(python: Path, arguments: list[str]) -> int:
@@ -178,6 +192,14 @@ def bench(options: argparse.Namespace) -> int | None:
     from utils import bench as table
 
     return table.main()
+
+
+def train(options: argparse.Namespace) -> None:
+    if options.device:
+        os.environ["COURSE_DEVICE"] = options.device
+    from utils.small_models import making
+
+    making.train(options.name, options.minutes, options.out, options.fresh)
 
 
 def address(options: argparse.Namespace) -> None:

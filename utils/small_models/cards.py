@@ -1,0 +1,127 @@
+"""The card of a small model: what it read, how long, on what, its curve, what it can do, where it is weak.
+
+    write     README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
+    scores    the measured figures of a model's card
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from utils import plots
+from utils.environment import CommandError
+from utils.small_models import recipes, scores
+from utils.small_models.files import write_json, write_text
+from utils.small_models.recipes import Recipe
+
+NOTES = "## Limits"  # from here on a card is written by hand, and kept
+
+
+def read_scores(name: str) -> dict:
+    """The measured figures of a model of `data/models`; raises CommandError where they are missing or damaged."""
+    file = recipes.FOLDER / name / "scores.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["scores"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CommandError(f"{recipes.shown(file)} cannot be read ({error}). Get it again: git checkout -- "
+                           f"{recipes.shown(file)}") from None  # fmt: skip
+
+
+def write(name: str, folder: Path) -> None:
+    """Measures the model in the folder and writes its card."""
+    from transformers import AutoTokenizer
+    import transformers
+
+    recipe = recipes.read(name)
+    model = getattr(transformers, recipe.model["class"]).from_pretrained(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    start = time.perf_counter()
+    measured = scores.measure(name, model, tokenizer)
+    if recipe.mixture.get("documentation") and recipe.kind == "causal":
+        measured["documentation_bits_a_byte_of_5_grams"] = scores.ngram_bits_a_byte(tokenizer)
+    rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
+               for key, value in measured.items()}  # fmt: skip
+    write_json(folder / "scores.json", {
+        "model": name, "inputs": scores.COUNT, "split": scores.SPLIT, "temperature": scores.TEMPERATURE,
+        "seeds": list(scores.SEEDS), "date": time.strftime("%Y-%m-%d"),
+        "seconds": round(time.perf_counter() - start), "scores": rounded,
+    })  # fmt: skip
+    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    _draw_curve(recipe, log, folder / "curve.png")
+    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    write_text(folder / "README.md", _card(recipe, run, log, rounded, model) + _by_hand(folder / "README.md"))
+
+
+def _by_hand(file: Path) -> str:
+    """What a person wrote at the end of the card that is there."""
+    old = file.read_text(encoding="utf-8") if file.exists() else ""
+    return NOTES + old.partition(NOTES)[2] if NOTES in old else f"{NOTES}\n\nNone written down yet.\n"
+
+
+def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
+    figure, axes = plots.figure(width=6, height=3.2)
+    axes.plot([row["step"] for row in log], [row["loss"] for row in log], color=plots.COLORS[0], label="training")
+    held_out = [row for row in log if "validation_loss" in row]
+    axes.plot([row["step"] for row in held_out], [row["validation_loss"] for row in held_out], "o--",
+              color=plots.COLORS[1], label="held out")  # fmt: skip
+    axes.set(xlabel="step", ylabel="loss (nats a token)", title=recipe.name)
+    axes.set_ylim(0, min(6.0, log[0]["loss"]))
+    axes.legend(frameon=False)
+    figure.savefig(file, dpi=80, metadata={"Software": None})
+
+
+def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> str:
+    million = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+    held_out = [row["validation_loss"] for row in log if "validation_loss" in row]
+    versions = ", ".join(f"{package} {version}" for package, version in run["versions"].items())
+    command = f"python -m utils train {recipe.name}"
+    lines = [
+        f"# {recipe.name}", "", f"{recipe.what[0].upper()}{recipe.what[1:]}. {million:.1f} million parameters in float16, "
+        f"in Transformers' own format: `{recipe.model['class']}.from_pretrained(...)`. Trained for this course; "
+        "licence CC BY 4.0.", "",
+        "| | |", "|---|---|",
+        f"| made by | `{command}` (recipe.toml beside this card) |",
+        f"| read | {_read(recipe)} |",
+        f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes "
+        f"on a machine that did other work too |",
+        f"| machine | {run['device']}, {run['machine']}, Python {run['python']}, {versions}, {run['date']} |",
+        f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |", "",
+        "![The loss over the steps](curve.png)", "",
+        "## What it can do", "",
+        f"Measured on held-out inputs, {scores.COUNT} of each kind; where the model samples, the mean of "
+        f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, 1 for sums). "
+        "`tests/test_small_models.py` measures a sample of it again.", "",
+        "| measure | value |", "|---|---|",
+        *(f"| {key.replace('_', ' ')} | {_value(key, value)} |" for key, value in measured.items()), "", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _read(recipe: Recipe) -> str:
+    if recipe.shapes:
+        shares: dict[str, float] = {}
+        for shape in recipe.shapes:
+            rows = shape["share"] * shape["rows"]
+            for task, share in shape["tasks"].items():
+                shares[task] = shares.get(task, 0) + rows * share
+        total = sum(shares.values())
+        written = ", ".join(f"{share:.0%} of {task}" for task, share in recipe.written.items())
+        return (", ".join(f"{task} {share / total:.0%}" for task, share in shares.items())
+                + f" of the pairs; from the written sets {written}, all of sentiment and topic")  # fmt: skip
+    return ", ".join(f"{kind} {share:.0%}" for kind, share in recipe.mixture.items())
+
+
+def _tokens(recipe: Recipe, run: dict) -> str:
+    if recipe.shapes:
+        pairs = sum(shape["share"] * shape["rows"] for shape in recipe.shapes)
+        return f" of {pairs:.0f} pairs on average ({run['steps'] * pairs:,.0f} pairs)"
+    each = recipe.training["batch_size"] * recipe.training["window"]
+    return f" of {each:,} tokens ({run['steps'] * each / 1e6:.1f} million)"
+
+
+def _value(key: str, value) -> str:
+    if isinstance(value, list):
+        return f"{sum(value) / len(value):.1%} ({min(value):.1%} to {max(value):.1%})"
+    return f"{value:.3f}" if "bits" in key else f"{value:.1%}"

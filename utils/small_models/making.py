@@ -1,0 +1,333 @@
+"""`python -m utils train NAME`: makes a small model of `data/models` from its recipe.
+
+    train          the command: from the recipe to a folder with the model, killed and continued at will
+    tokenizer_for, model_for, batches_for, loss_for      what the recipe's words mean
+    save           a folder in Transformers' own format, in 16 bit
+
+The folder of a training holds run.json (what is being trained, and how), log.jsonl (a line every hundred steps) and
+checkpoint.pt; the last goes when the model is complete.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from utils import runtime, training
+from utils.environment import ROOT, CommandError, say
+from utils.small_models import recipes, tasks, texts, vocabulary
+from utils.small_models.files import write_json, write_text
+from utils.small_models.recipes import Recipe
+
+OUT = ROOT / "my_course" / "models"
+LOG_EVERY = 100  # steps
+EVALUATE_EVERY = 500
+VALIDATION_BATCHES = 8
+TIMED_STEPS = 4
+WORTH_COMPILING = 300  # steps; below that the compiler takes longer than it saves
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# What the recipe's words mean
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def tokenizer_for(recipe: Recipe):
+    """The tokenizer, trained as the recipe says, or another model's."""
+    from transformers import AutoTokenizer
+
+    settings = recipe.tokenizer
+    if "from" in settings:
+        return AutoTokenizer.from_pretrained(str(recipes.FOLDER / settings["from"]))
+    if recipe.kind == "masked":
+        return vocabulary.word_pieces(settings["characters"], settings["vocabulary"])
+    tokenizer = vocabulary.byte_pairs(settings["characters"], settings["vocabulary"])
+    return vocabulary.with_end(tokenizer) if recipe.kind == "text-to-text" else tokenizer
+
+
+def model_for(recipe: Recipe, tokenizer) -> nn.Module:
+    """The model with random weights, drawn with the recipe's seed, or another model to go on from."""
+    import transformers
+
+    settings = dict(recipe.model)
+    model_class = getattr(transformers, settings.pop("class"))
+    if "from" in settings:
+        model = model_class.from_pretrained(str(recipes.FOLDER / settings["from"]), dtype=torch.float32)
+        if len(tokenizer) > model.config.vocab_size:
+            raise CommandError(f"the tokenizer of {recipe.name} has {len(tokenizer)} tokens and the model knows "
+                               f"{model.config.vocab_size}: they do not belong together. Take both from one folder.")  # fmt: skip
+        return model
+    ids = {"pad_token_id": tokenizer.pad_token_id}
+    if recipe.kind != "masked":
+        ids |= {"bos_token_id": tokenizer.eos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    if recipe.kind == "text-to-text":
+        ids["decoder_start_token_id"] = tokenizer.pad_token_id  # as in T5
+    config = getattr(transformers, settings.pop("config"))(vocab_size=len(tokenizer), **ids, **settings)
+    runtime.set_seed(recipe.training["seed"])
+    return model_class(config)
+
+
+def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train") -> Callable[[int], dict]:
+    """Batch index -> batch, of a split; the validation batches are drawn from other seeds and held-out rows."""
+    settings = recipe.training
+    if recipe.kind == "text-to-text":
+        return tasks.Pairs(tokenizer, recipe.shapes, recipe.written, model.config.decoder_start_token_id,
+                           seed=settings["seed"], split=split)  # fmt: skip
+    common = {"batch_size": settings["batch_size"], "seed": settings["seed"], "split": split}
+    encode = encoder_of(tokenizer)
+    if recipe.kind == "chat":
+        return tasks.Conversations(encode, recipe.mixture, window=settings["window"], **common)
+    if recipe.kind == "masked":
+        return texts.MaskedWindows(encode, tokenizer, recipe.mixture, window=settings["window"], **common)
+    positions = getattr(model.config, "max_position_embeddings", settings["window"])
+    return texts.Windows(encode, tokenizer.eos_token_id, recipe.mixture, window=settings["window"],
+                         positions=positions, **common)  # fmt: skip
+
+
+def encoder_of(tokenizer) -> Callable[[str], list[int]]:
+    """Text -> ids, without the tokens that a tokenizer puts around a text."""
+    backend = tokenizer.backend_tokenizer
+    return lambda text: backend.encode(text, add_special_tokens=False).ids
+
+
+def loss_for(model: nn.Module) -> Callable[[nn.Module, dict], torch.Tensor]:
+    """The mean cross-entropy of the batch's labels, in nats a token. The first argument is not used: `model` may be a
+    compiled twin that shares the weights of the one that `training.train` knows."""
+
+    def loss_of(_, batch: dict) -> torch.Tensor:
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        logits = model(**inputs, use_cache=False).logits if _is_causal(model) else model(**inputs).logits
+        return nn.functional.cross_entropy(  # (B, T, V) -> (B T, V)
+            logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=texts.IGNORED
+        )
+
+    return loss_of
+
+
+def _is_causal(model: nn.Module) -> bool:
+    return hasattr(model.config, "use_cache") and not model.config.model_type.startswith("bert")
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The command
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def train(name: str, minutes: float | None = None, out: Path | None = None, fresh: bool = False) -> Path:
+    """Trains a model, or goes on with a training that was interrupted. Gives the folder of the model.
+
+    minutes: shorten the training so that it takes about so long. out: the folder, None for my_course/models/NAME.
+    fresh: throw away what is there and begin anew. The device is the best one here, or that of COURSE_DEVICE.
+
+    Raises CommandError where the recipe, the folder or the training is no good.
+    """
+    recipe = recipes.read(name)
+    folder = Path(out) if out is not None else OUT / name
+    if fresh and folder.exists():
+        _clear(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        device = runtime.detect_device()
+        runtime.set_threads()
+    except (ValueError, RuntimeError) as error:
+        raise CommandError(str(error)) from None
+    tokenizer, run = _begin(recipe, folder, minutes, device)
+    model = model_for(recipe, tokenizer).to(device)
+    batches = batches_for(recipe, tokenizer, model)
+    if run["steps"] is None:
+        run["steps"] = _steps_for(minutes, model, batches, recipe, device)
+        write_json(folder / "run.json", run)
+    if run.get("complete"):
+        say(f"{recipes.shown(folder)} holds a complete {name}. To train it anew: python -m utils train {name} --fresh")
+        return folder
+    tokens = recipe.training.get("batch_size", 0) * recipe.training.get("window", 0)
+    say(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {run['steps']:,} steps"
+        + (f" of {tokens:,} tokens" if tokens else "") + f", on {device} in {str(_dtype(device)).removeprefix('torch.')}")  # fmt: skip
+    history = _train(recipe, run, model, tokenizer, batches, folder, device)
+    save(model, tokenizer, folder)
+    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(history.losses[-LOG_EVERY:])
+                                            / len(history.losses[-LOG_EVERY:]), 4)})  # fmt: skip
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
+    say(f"Saved in {recipes.shown(folder)}.")
+    return folder
+
+
+def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
+    """The tokenizer and the description of the training: those in the folder, or new ones."""
+    from transformers import AutoTokenizer
+
+    file = folder / "run.json"
+    if file.exists():
+        try:
+            run = json.loads(file.read_text(encoding="utf-8"))
+            known, digest = run["recipe"], run["tokenizer"]
+        except (json.JSONDecodeError, KeyError, TypeError):
+            raise CommandError(f"{recipes.shown(file)} cannot be read. To begin anew: "
+                               f"python -m utils train {recipe.name} --fresh") from None  # fmt: skip
+        if known != _digest(repr(recipe)) or run["minutes"] != minutes:
+            raise CommandError(
+                f"{recipes.shown(folder)} holds a training with another recipe or another --minutes "
+                f"({run['minutes'] or 'none'}). Give the same to go on, or --fresh to begin anew."
+            )
+        tokenizer = AutoTokenizer.from_pretrained(str(folder))
+        if _digest(tokenizer.backend_tokenizer.to_str()) != digest:
+            raise CommandError(f"the tokenizer in {recipes.shown(folder)} is not the one that this training began with. "
+                               f"Put it back, or begin anew with --fresh.")  # fmt: skip
+        if not run.get("complete"):
+            say(f"Going on with the training in {recipes.shown(folder)}.")
+        return tokenizer, run
+    tokenizer = tokenizer_for(recipe)
+    tokenizer.save_pretrained(str(folder))
+    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    run = {
+        "model": recipe.name, "recipe": _digest(repr(recipe)), "tokenizer": _digest(tokenizer.backend_tokenizer.to_str()),
+        "minutes": minutes, "steps": recipe.training["steps"] if minutes is None else None,
+        "device": device, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {package: runtime.installed_version(package) for package in ("torch", "transformers")},
+        "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
+    }  # fmt: skip
+    write_json(file, run)
+    return tokenizer, run
+
+
+def _train(recipe: Recipe, run: dict, model, tokenizer, batches, folder: Path, device: str) -> training.History:
+    settings = _settings(recipe, run["steps"], device)
+    held_out = batches_for(recipe, tokenizer, model, "validation")
+    log = Log(folder / "log.jsonl", recipe, run["steps"], folder / "checkpoint.pt")
+    quick = _compiled(model, run["steps"])
+
+    def evaluate(model) -> float:
+        with torch.autocast(device, settings.dtype, enabled=settings.dtype != torch.float32):
+            values = [loss_for(model)(model, training.to_device(held_out(i), model.device)).item()
+                      for i in range(VALIDATION_BATCHES)]  # fmt: skip
+        log.validation = sum(values) / len(values)
+        return log.validation
+
+    def on_step(done: int, loss: float, model) -> None:
+        log.note(done, loss)
+        if done == run["steps"] or done % EVALUATE_EVERY == 0 or done in (50, 200):
+            _show_sample(recipe, model, tokenizer, done)
+
+    try:
+        return training.train(model, loss_for(quick), batches, settings, evaluate, on_step,
+                              checkpoint=folder / "checkpoint.pt", resume=True)  # fmt: skip
+    except training.TrainingError as error:
+        raise CommandError(str(error)) from None
+
+
+def _settings(recipe: Recipe, steps: int, device: str) -> training.Settings:
+    wanted = recipe.training
+    return training.Settings(
+        steps=steps, learning_rate=wanted["learning_rate"], warmup=min(wanted["warmup"], steps // 5), final_rate=0.02,
+        weight_decay=wanted.get("weight_decay", 0.05), evaluate_every=EVALUATE_EVERY, higher_is_better=False,
+        save_every=LOG_EVERY, dtype=_dtype(device),
+    )  # fmt: skip
+
+
+def _dtype(device: str) -> torch.dtype:
+    """bfloat16 also on a CPU that multiplies it in hardware: twice as fast there, and slower on any other."""
+    if device == "cpu":
+        able = torch.cpu.get_capabilities()
+        return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+    return runtime.detect_dtype(device)
+
+
+def _compiled(model: nn.Module, steps: int) -> nn.Module:
+    """The model through PyTorch's compiler where there is one for C++ and the training is long: twice as fast."""
+    if steps < WORTH_COMPILING or shutil.which(os.environ.get("CXX", "g++")) is None:
+        return model
+    return torch.compile(model, dynamic=False)
+
+
+def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> int:
+    """How many steps fit into the minutes: a few are tried on a copy of the model."""
+    trial = copy.deepcopy(model)
+    settings = _settings(recipe, TIMED_STEPS + 1, device)
+    times: list[float] = []
+    training.train(trial, loss_for(trial), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
+    a_step = (times[-1] - times[0]) / TIMED_STEPS
+    steps = max(10, min(recipe.training["steps"], int(0.9 * 60 * minutes / a_step)))
+    say(f"A step takes {a_step:.2f} s here: {steps:,} steps fit into {minutes:g} minutes "
+        f"(the whole recipe has {recipe.training['steps']:,}).")  # fmt: skip
+    return steps
+
+
+class Log:
+    """A line every hundred steps, on the screen and in log.jsonl; after an interruption it goes on where the checkpoint is."""
+
+    def __init__(self, file: Path, recipe: Recipe, steps: int, checkpoint: Path):
+        self.file, self.steps, self.validation = file, steps, None
+        first = training.load_checkpoint(checkpoint)["step"] if checkpoint.exists() else 0
+        rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() and first else []
+        self.rows = [row for row in rows if row["step"] <= first]
+        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        self.first, self.start, self.losses = first, time.perf_counter(), []
+
+    def note(self, done: int, loss: float) -> None:
+        self.losses.append(loss)
+        if done % LOG_EVERY and done != self.steps:
+            return
+        seconds = self.before + time.perf_counter() - self.start
+        row = {"step": done, "loss": round(sum(self.losses) / len(self.losses), 4), "seconds": round(seconds, 1)}
+        if self.validation is not None:
+            row["validation_loss"] = round(self.validation, 4)
+        self.rows.append(row)
+        self.losses, self.validation = [], None
+        write_text(self.file, "".join(json.dumps(row) + "\n" for row in self.rows))
+        left = (time.perf_counter() - self.start) / (done - self.first) * (self.steps - done) / 60
+        held_out = f", held out {row['validation_loss']:.3f}" if "validation_loss" in row else ""
+        say(f"step {done:,} of {self.steps:,}: loss {row['loss']:.3f}{held_out}; {left:.0f} minutes left")
+
+
+def _show_sample(recipe: Recipe, model, tokenizer, done: int) -> None:
+    from utils.small_models import samples
+
+    random = training.random_states()  # looking at samples changes nothing in the training
+    model.eval()
+    with torch.no_grad():
+        say(samples.shown(recipe.name, model, tokenizer, seed=done))
+    model.train()
+    training.set_random_states(random)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Files
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def save(model: nn.Module, tokenizer, folder: Path) -> None:
+    """Writes the model in float16 in Transformers' format. Its configuration says float32, which is what it is loaded as."""
+    unfinished = folder / ".unfinished"
+    _clear(unfinished)
+    small = copy.deepcopy(model).cpu().to(torch.float16)
+    small.save_pretrained(str(unfinished))
+    tokenizer.save_pretrained(str(unfinished))
+    config = json.loads((unfinished / "config.json").read_text(encoding="utf-8"))
+    write_json(unfinished / "config.json", config | {"dtype": "float32"})
+    for file in unfinished.iterdir():
+        os.replace(file, folder / file.name)
+    unfinished.rmdir()
+
+
+def _clear(folder: Path) -> None:
+    """Removes what a training leaves; the recipe, the card and anything else stays."""
+    left = ("run.json", "log.jsonl", "checkpoint.pt", "checkpoint.pt.part")
+    if folder.name == ".unfinished":
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for name in left:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

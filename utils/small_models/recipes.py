@@ -1,0 +1,62 @@
+"""A small model's recipe, read from data/models/NAME/recipe.toml: architecture, tokenizer, texts, settings."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from utils.environment import ROOT, CommandError
+
+FOLDER = ROOT / "data" / "models"
+KINDS = ("causal", "chat", "masked", "text-to-text")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a model.
+
+    kind: "causal", "chat" (a causal model that goes on from another), "masked" or "text-to-text".
+    training: steps, batch_size, window, learning_rate, warmup, seed. mixture: kind of text -> its share. shapes and
+    written: of a text-to-text model, see `tasks.Pairs`. tokenizer: how it is trained, or {"from": name} for another model's. model: the class of Transformers, its
+    configuration's class and fields, or {"from": name} to go on from another model.
+    """
+
+    name: str
+    what: str
+    kind: str
+    lessons: tuple[int, ...]
+    training: dict
+    tokenizer: dict
+    model: dict
+    mixture: dict[str, float] = field(default_factory=dict)
+    shapes: list[dict] = field(default_factory=list)
+    written: dict[str, float] = field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """The models that have a recipe."""
+    return sorted(file.parent.name for file in FOLDER.glob("*/recipe.toml"))
+
+
+def read(name: str) -> Recipe:
+    """Raises CommandError where there is no such recipe, or where one cannot be used."""
+    file = FOLDER / name / "recipe.toml"
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        raise CommandError(f"there is no recipe for {name}. {meant}The models are {', '.join(names())}.")
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        recipe = Recipe(name=name, **content | {"lessons": tuple(content["lessons"])})
+    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        raise CommandError(f"{shown(file)} cannot be read: {error}. Get it again: git checkout -- {shown(file)}") from None
+    if recipe.kind not in KINDS:
+        raise CommandError(f"{shown(file)} asks for the kind {recipe.kind!r}. There are {', '.join(KINDS)}.")
+    return recipe
+
+
+def shown(path: Path) -> str:
+    """A path as one types it from the course's folder."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)

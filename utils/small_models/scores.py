@@ -1,0 +1,254 @@
+"""What the small models can do, measured on held-out inputs: the figures of their cards.
+
+    measure(name, model, tokenizer, count)     claim -> value, for one of the models
+    headline(name, scores)                     the line that `doctor --data` shows
+    bits_a_byte, ngram_bits_a_byte             the loss on a text in a unit that does not depend on the tokenizer
+    token_f1, exact                            of a text against the wanted one
+
+Sampling is done with three seeds and reported as the mean and the range; greedy answers need no seed.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import re
+from random import Random
+
+import torch
+from torch import nn
+
+from utils import arithmetic, programs, stories
+from utils.small_models import making, recipes, samples, tasks, texts
+
+SPLIT = "test"
+SEEDS = (0, 1, 2)
+COUNT = 200  # inputs of each kind
+TEMPERATURE = 0.7
+
+
+def measure(name: str, model, tokenizer, count: int = COUNT) -> dict[str, float | list[float]]:
+    """The scores of a model: shares from 0 to 1 but for bits a byte; a list has one value for each seed of sampling."""
+    model.eval()
+    return MEASURES[name](model, tokenizer, count)
+
+
+def headline(name: str, scores: dict) -> str:
+    """The scores that matter most, in a line."""
+    parts = []
+    for key, words in HEADLINES[name].items():
+        value = scores[key]
+        value = sum(value) / len(value) if isinstance(value, list) else value
+        parts.append(words.format(f"{100 * value:.0f} %" if "bits" not in key else f"{value:.2f}"))
+    return ", ".join(parts)
+
+
+HEADLINES = {
+    "gpt-mini": {"story_sentences_accepted": "parser accepts {} of its sentences",
+                 "stories_that_agree": "facts agree in {} of its stories",
+                 "documentation_bits_a_byte": "documentation {} bits a byte"},
+    "gpt-mini-chat": {"questions_right": "answers {} of the questions on an unseen story"},
+    "llama-mini": {"sums_right_greedy": "{} of the held-out sums right", "sums_that_think": "works out {} of them"},
+    "bert-mini": {"masks_filled": "fills {} of the masks in held-out stories"},
+    "t5-mini": {"translate_f1": "translates with F1 {}", "code_runs_equal": "{} of its programs run equal",
+                "question_exact": "{} of the questions right"},
+}  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Measures of a text
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def words_of(text: str) -> list[str]:
+    """Lower case, without marks and articles, as SQuAD compares answers (Rajpurkar et al., 2016, arXiv 1606.05250)."""
+    return [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
+
+
+def exact(found: str, wanted: str) -> float:
+    return float(words_of(found) == words_of(wanted))
+
+
+def token_f1(found: str, wanted: str) -> float:
+    """Harmonic mean of precision and recall over words, each counted as often as it occurs."""
+    ours, theirs = collections.Counter(words_of(found)), collections.Counter(words_of(wanted))
+    common = sum((ours & theirs).values())
+    return 2 * common / (sum(ours.values()) + sum(theirs.values())) if common else float(ours == theirs)
+
+
+@torch.no_grad()
+def bits_a_byte(model, tokenizer, documents: list[str], window: int = 256) -> float:
+    """The mean loss of a causal model over texts, in bits for each byte of UTF-8.
+
+    A text longer than the window is read in pieces, each with the last half window before it as context.
+    """
+    bits = count = 0.0
+    for text in documents:
+        ids = [tokenizer.eos_token_id, *making.encoder_of(tokenizer)(text)]
+        count += len(text.encode())
+        done = 1
+        while done < len(ids):
+            first = max(0, done - window // 2) if done > 1 else 0
+            piece = torch.tensor([ids[first : first + window + 1]])
+            losses = nn.functional.cross_entropy(model(input_ids=piece[:, :-1]).logits[0].float(), piece[0, 1:], reduction="none")
+            bits += losses[done - first - 1 :].sum().item() / math.log(2)
+            done = first + piece.shape[1]
+    return bits / count
+
+
+def ngram_bits_a_byte(tokenizer, order: int = 5) -> float:
+    """The same measure of an interpolated n-gram model (Witten and Bell, 1991) over the same tokens and training texts.
+
+    It is NLTK's; a thousandth of the probability goes to all tokens alike, for those that the training texts lack.
+    """
+    from nltk.lm import WittenBellInterpolated
+    from nltk.lm.preprocessing import padded_everygram_pipeline
+
+    encode = making.encoder_of(tokenizer)
+    train = [[str(i) for i in encode(text)] for text in texts.documentation("train")]
+    model = WittenBellInterpolated(order)
+    model.fit(*padded_everygram_pipeline(order, train))
+    bits = 0.0
+    for text in texts.documentation(SPLIT):
+        tokens = ["<s>"] * (order - 1) + [str(i) for i in encode(text)]
+        for at in range(order - 1, len(tokens)):
+            share = model.score(tokens[at], tokens[at - order + 1 : at])
+            bits -= math.log2(0.999 * share + 0.001 / len(tokenizer))
+    return bits / sum(len(text.encode()) for text in texts.documentation(SPLIT))
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# The models
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def mean(values) -> float:
+    values = list(values)
+    return sum(values) / len(values)
+
+
+def _stories(model, tokenizer, count: int) -> dict:
+    accepted, agree = [], []
+    for seed in SEEDS:
+        verdicts = [stories.judge(text) for text in samples.write_stories(model, tokenizer, count, seed, TEMPERATURE)]
+        accepted.append(sum(v.accepted for v in verdicts) / max(1, sum(v.sentences for v in verdicts)))
+        agree.append(mean(v.agrees for v in verdicts))
+    return {"story_sentences_accepted": accepted, "stories_that_agree": agree}
+
+
+def _documentation(model, tokenizer, count: int) -> dict:
+    return {"documentation_bits_a_byte": bits_a_byte(model, tokenizer, list(texts.documentation(SPLIT))[:count])}
+
+
+def _gpt(model, tokenizer, count: int) -> dict:
+    return _stories(model, tokenizer, count) | _documentation(model, tokenizer, count)
+
+
+def _chat(model, tokenizer, count: int) -> dict:
+    """Questions on a story that the user brings, one conversation each."""
+    rng = Random("chat")
+    found: dict[str, list[float]] = collections.defaultdict(list)
+    asked, conversations = [], []
+    for _ in range(count):
+        story = texts.story(rng, SPLIT)
+        for question in rng.sample(stories.questions(story), 2):
+            asked.append(question)
+            conversations.append([{"role": "user", "content": f"{story.english}\n\n{question.question}"}])
+    for question, answer in zip(asked, samples.replies(model, tokenizer, conversations), strict=True):
+        found[question.kind].append(exact(answer, question.answer))
+    scores = {f"questions_right_{kind.replace('-', '_')}": mean(values) for kind, values in sorted(found.items())}
+    return {"questions_right": mean(value for values in found.values() for value in values)} | scores
+
+
+def _llama(model, tokenizer, count: int) -> dict:
+    rng = Random("sums")
+    problems = [arithmetic.draw(rng, level=4, held_out=True) for _ in range(2 * count)]
+    greedy = [arithmetic.verify(p, text) for p, text in zip(problems, samples.solutions(model, tokenizer, problems), strict=True)]
+    scores = {"sums_right_greedy": mean(j.right for j in greedy), "sums_that_think_greedy": mean(j.thinks for j in greedy)}
+    by_seed = [[arithmetic.verify(p, text) for p, text in
+                zip(problems, samples.solutions(model, tokenizer, problems, seed=seed), strict=True)] for seed in SEEDS]  # fmt: skip
+    scores["sums_right_sampled"] = [mean(j.right for j in judged) for judged in by_seed]
+    scores["sums_that_think"] = [mean(j.thinks for j in judged) for judged in by_seed]
+    scores["sums_right_when_thinking"] = [mean([j.right for j in judged if j.thinks] or [0.0]) for judged in by_seed]
+    scores["sums_right_at_once"] = [mean([j.right for j in judged if not j.thinks] or [0.0]) for judged in by_seed]
+    scores["sums_formatted"] = [mean(j.formatted for j in judged) for judged in by_seed]
+    return scores | _stories(model, tokenizer, count) | _documentation(model, tokenizer, count)
+
+
+@torch.no_grad()
+def _bert(model, tokenizer, count: int) -> dict:
+    recipe = recipes.read("bert-mini")
+    right = {}
+    for kind in ("stories", "documentation", "written"):
+        batches = texts.MaskedWindows(making.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
+                                      window=recipe.training["window"], split=SPLIT)  # fmt: skip
+        hits = total = 0
+        for index in range(max(1, count // 16)):
+            batch = batches(index)
+            chosen = batch["labels"] != texts.IGNORED
+            hits += (model(batch["input_ids"]).logits.argmax(-1) == batch["labels"])[chosen].sum().item()
+            total += chosen.sum().item()
+        right[kind] = hits / total
+    return {"masks_filled": right["stories"], "masks_filled_documentation": right["documentation"],
+            "masks_filled_written": right["written"]}  # fmt: skip
+
+
+def _t5(model, tokenizer, count: int) -> dict:
+    scores = {}
+    for task in tasks.GENERATED:
+        rng = Random(f"t5 {task}")
+        if task == "code":
+            scores |= _code(model, tokenizer, rng, count)
+            continue
+        pairs = [tasks.pair(task, rng, SPLIT) for _ in range(count)]
+        found = samples.answers(model, tokenizer, [source for source, _ in pairs])
+        if task == "continue":
+            scores |= _continued(pairs, found)
+            continue
+        scores |= _compared(task, pairs, found)
+    for task in ("translate", "question", "entities", "sentiment", "topic"):
+        written = tasks.written_pairs(task, SPLIT)
+        pairs = [(tasks.PREFIXES[task] + source, target) for source, target in Random(0).sample(written, min(count, len(written)))]
+        scores |= _compared(f"written_{task}", pairs, samples.answers(model, tokenizer, [source for source, _ in pairs]))
+    return scores
+
+
+def _compared(name: str, pairs: list[tuple[str, str]], found: list[str]) -> dict:
+    both = [(answer, target) for answer, (_, target) in zip(found, pairs, strict=True)]
+    scores = {f"{name}_exact": mean(exact(*pair) for pair in both)}
+    if "entities" in name:
+        return scores | {f"{name}_f1": entity_f1(both)}
+    return scores | {f"{name}_f1": mean(token_f1(*pair) for pair in both)}
+
+
+def entity_f1(both: list[tuple[str, str]]) -> float:
+    """F1 over all entities (kind and words) of all (found, wanted) texts together, as CoNLL's scorer counts."""
+    right = ours = theirs = 0
+    for found, wanted in both:
+        first, second = (set(text.split("; ")) - {tasks.NO_ENTITIES, ""} for text in (found, wanted))
+        right, ours, theirs = right + len(first & second), ours + len(first), theirs + len(second)
+    return 2 * right / (ours + theirs) if ours + theirs else 0.0
+
+
+def _code(model, tokenizer, rng: Random, count: int) -> dict:
+    """Translated programs are run; where there is no Node.js a text equal to the recorded twin counts."""
+    drawn = [programs.write(f"{SPLIT} {rng.getrandbits(60)}") for _ in range(count)]
+    found = samples.answers(model, tokenizer, [tasks.PREFIXES["code"] + p.python for p in drawn], longest=224)
+    return {"code_exact": mean(text.split() == p.javascript.split() for text, p in zip(found, drawn, strict=True)),
+            "code_runs_equal": mean(check.same for check in programs.check(drawn, found))}  # fmt: skip
+
+
+def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:
+    """What the parser says of the sentences that were added, read after the given ones."""
+    accepted = total = 0
+    agree = []
+    for (source, _), text in zip(pairs, found, strict=True):
+        beginning = source.removeprefix(tasks.PREFIXES["continue"])
+        before, after = stories.judge(beginning), stories.judge(f"{beginning} {text}")
+        accepted += after.accepted - before.accepted
+        total += after.sentences - before.sentences
+        agree.append(len(after.contradictions) <= len(before.contradictions) and after.sentences > before.sentences)
+    return {"continue_sentences_accepted": accepted / max(1, total), "continue_that_agree": mean(agree)}
+
+
+MEASURES = {"gpt-mini": _gpt, "gpt-mini-chat": _chat, "llama-mini": _llama, "bert-mini": _bert, "t5-mini": _t5}

@@ -25,7 +25,7 @@ from torch import nn
 
 from utils import runtime, training
 from utils.environment import ROOT, CommandError, say
-from utils.small_models import recipes, tasks, texts, vocabulary
+from utils.small_models import cards, recipes, tasks, texts, vocabulary
 from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
 
@@ -74,7 +74,18 @@ def model_for(recipe: Recipe, tokenizer) -> nn.Module:
         ids["decoder_start_token_id"] = tokenizer.pad_token_id  # as in T5
     config = getattr(transformers, settings.pop("config"))(vocab_size=len(tokenizer), **ids, **settings)
     runtime.set_seed(recipe.training["seed"])
-    return model_class(config)
+    model = model_class(config)
+    if recipe.kind == "text-to-text":
+        _for_adam(model)
+    return model
+
+
+def _for_adam(model: nn.Module) -> None:
+    """T5's embeddings begin with a standard deviation of 1, for Adafactor, whose steps grow with the size of a matrix.
+    AdamW's do not: it would take thousands of steps to move them. The last norm makes up for their smaller size."""
+    with torch.no_grad():
+        model.shared.weight.mul_(0.05)
+        model.decoder.final_layer_norm.weight.fill_(8.0)
 
 
 def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train") -> Callable[[int], dict]:
@@ -84,7 +95,7 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
         return tasks.Pairs(tokenizer, recipe.shapes, recipe.written, model.config.decoder_start_token_id,
                            seed=settings["seed"], split=split)  # fmt: skip
     common = {"batch_size": settings["batch_size"], "seed": settings["seed"], "split": split}
-    encode = encoder_of(tokenizer)
+    encode = vocabulary.encoder_of(tokenizer)
     if recipe.kind == "chat":
         return tasks.Conversations(encode, recipe.mixture, window=settings["window"], **common)
     if recipe.kind == "masked":
@@ -92,12 +103,6 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
     positions = getattr(model.config, "max_position_embeddings", settings["window"])
     return texts.Windows(encode, tokenizer.eos_token_id, recipe.mixture, window=settings["window"],
                          positions=positions, **common)  # fmt: skip
-
-
-def encoder_of(tokenizer) -> Callable[[str], list[int]]:
-    """Text -> ids, without the tokens that a tokenizer puts around a text."""
-    backend = tokenizer.backend_tokenizer
-    return lambda text: backend.encode(text, add_special_tokens=False).ids
 
 
 def loss_for(model: nn.Module) -> Callable[[nn.Module, dict], torch.Tensor]:
@@ -158,6 +163,9 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(history.losses[-LOG_EVERY:])
                                             / len(history.losses[-LOG_EVERY:]), 4)})  # fmt: skip
     (folder / "checkpoint.pt").unlink(missing_ok=True)
+    if minutes is None:
+        say("Measuring what it can do, for its card ...")
+        cards.write(name, folder)
     say(f"Saved in {recipes.shown(folder)}.")
     return folder
 
@@ -174,7 +182,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
         except (json.JSONDecodeError, KeyError, TypeError):
             raise CommandError(f"{recipes.shown(file)} cannot be read. To begin anew: "
                                f"python -m utils train {recipe.name} --fresh") from None  # fmt: skip
-        if known != _digest(repr(recipe)) or run["minutes"] != minutes:
+        if known != recipe.digest or run["minutes"] != minutes:
             raise CommandError(
                 f"{recipes.shown(folder)} holds a training with another recipe or another --minutes "
                 f"({run['minutes'] or 'none'}). Give the same to go on, or --fresh to begin anew."
@@ -190,7 +198,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
     tokenizer.save_pretrained(str(folder))
     tokenizer = AutoTokenizer.from_pretrained(str(folder))
     run = {
-        "model": recipe.name, "recipe": _digest(repr(recipe)), "tokenizer": _digest(tokenizer.backend_tokenizer.to_str()),
+        "model": recipe.name, "recipe": recipe.digest, "tokenizer": _digest(tokenizer.backend_tokenizer.to_str()),
         "minutes": minutes, "steps": recipe.training["steps"] if minutes is None else None,
         "device": device, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {package: runtime.installed_version(package) for package in ("torch", "transformers")},
@@ -203,7 +211,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
 def _train(recipe: Recipe, run: dict, model, tokenizer, batches, folder: Path, device: str) -> training.History:
     settings = _settings(recipe, run["steps"], device)
     held_out = batches_for(recipe, tokenizer, model, "validation")
-    log = Log(folder / "log.jsonl", recipe, run["steps"], folder / "checkpoint.pt")
+    log = Log(folder / "log.jsonl", run["steps"], _steps_done(folder / "checkpoint.pt"))
     quick = _compiled(model, run["steps"])
 
     def evaluate(model) -> float:
@@ -262,12 +270,18 @@ def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> i
     return steps
 
 
+def _steps_done(checkpoint: Path) -> int:
+    try:
+        return training.load_checkpoint(checkpoint)["step"] if checkpoint.exists() else 0
+    except training.TrainingError as error:
+        raise CommandError(str(error)) from None
+
+
 class Log:
     """A line every hundred steps, on the screen and in log.jsonl; after an interruption it goes on where the checkpoint is."""
 
-    def __init__(self, file: Path, recipe: Recipe, steps: int, checkpoint: Path):
+    def __init__(self, file: Path, steps: int, first: int):
         self.file, self.steps, self.validation = file, steps, None
-        first = training.load_checkpoint(checkpoint)["step"] if checkpoint.exists() else 0
         rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() and first else []
         self.rows = [row for row in rows if row["step"] <= first]
         self.before = self.rows[-1]["seconds"] if self.rows else 0.0

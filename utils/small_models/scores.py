@@ -1,7 +1,6 @@
 """What the small models can do, measured on held-out inputs: the figures of their cards.
 
     measure(name, model, tokenizer, count)     claim -> value, for one of the models
-    headline(name, scores)                     the line that `doctor --data` shows
     bits_a_byte, ngram_bits_a_byte             the loss on a text in a unit that does not depend on the tokenizer
     token_f1, exact                            of a text against the wanted one
 
@@ -19,7 +18,7 @@ import torch
 from torch import nn
 
 from utils import arithmetic, programs, stories
-from utils.small_models import making, recipes, samples, tasks, texts
+from utils.small_models import recipes, samples, tasks, texts, vocabulary
 
 SPLIT = "test"
 SEEDS = (0, 1, 2)
@@ -31,28 +30,6 @@ def measure(name: str, model, tokenizer, count: int = COUNT) -> dict[str, float 
     """The scores of a model: shares from 0 to 1 but for bits a byte; a list has one value for each seed of sampling."""
     model.eval()
     return MEASURES[name](model, tokenizer, count)
-
-
-def headline(name: str, scores: dict) -> str:
-    """The scores that matter most, in a line."""
-    parts = []
-    for key, words in HEADLINES[name].items():
-        value = scores[key]
-        value = sum(value) / len(value) if isinstance(value, list) else value
-        parts.append(words.format(f"{100 * value:.0f} %" if "bits" not in key else f"{value:.2f}"))
-    return ", ".join(parts)
-
-
-HEADLINES = {
-    "gpt-mini": {"story_sentences_accepted": "parser accepts {} of its sentences",
-                 "stories_that_agree": "facts agree in {} of its stories",
-                 "documentation_bits_a_byte": "documentation {} bits a byte"},
-    "gpt-mini-chat": {"questions_right": "answers {} of the questions on an unseen story"},
-    "llama-mini": {"sums_right_greedy": "{} of the held-out sums right", "sums_that_think": "works out {} of them"},
-    "bert-mini": {"masks_filled": "fills {} of the masks in held-out stories"},
-    "t5-mini": {"translate_f1": "translates with F1 {}", "code_runs_equal": "{} of its programs run equal",
-                "question_exact": "{} of the questions right"},
-}  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -84,7 +61,7 @@ def bits_a_byte(model, tokenizer, documents: list[str], window: int = 256) -> fl
     """
     bits = count = 0.0
     for text in documents:
-        ids = [tokenizer.eos_token_id, *making.encoder_of(tokenizer)(text)]
+        ids = [tokenizer.eos_token_id, *vocabulary.encoder_of(tokenizer)(text)]
         count += len(text.encode())
         done = 1
         while done < len(ids):
@@ -104,7 +81,7 @@ def ngram_bits_a_byte(tokenizer, order: int = 5) -> float:
     from nltk.lm import WittenBellInterpolated
     from nltk.lm.preprocessing import padded_everygram_pipeline
 
-    encode = making.encoder_of(tokenizer)
+    encode = vocabulary.encoder_of(tokenizer)
     train = [[str(i) for i in encode(text)] for text in texts.documentation("train")]
     model = WittenBellInterpolated(order)
     model.fit(*padded_everygram_pipeline(order, train))
@@ -128,10 +105,14 @@ def mean(values) -> float:
 
 
 def _stories(model, tokenizer, count: int) -> dict:
+    """Stories that begin with the first sentence of a held-out one; only the sentences that the model adds are counted."""
+    beginnings = [texts.story(Random(f"beginning {number}"), SPLIT).sentences[0].english for number in range(count)]
     accepted, agree = [], []
     for seed in SEEDS:
-        verdicts = [stories.judge(text) for text in samples.write_stories(model, tokenizer, count, seed, TEMPERATURE)]
-        accepted.append(sum(v.accepted for v in verdicts) / max(1, sum(v.sentences for v in verdicts)))
+        added = samples.write_stories(model, tokenizer, beginnings, seed, TEMPERATURE)
+        verdicts = [stories.judge(f"{first} {text}") for first, text in zip(beginnings, added, strict=True)]
+        right, total = sum(v.accepted - 1 for v in verdicts), sum(v.sentences - 1 for v in verdicts)
+        accepted.append(right / max(1, total))
         agree.append(mean(v.agrees for v in verdicts))
     return {"story_sentences_accepted": accepted, "stories_that_agree": agree}
 
@@ -180,7 +161,7 @@ def _bert(model, tokenizer, count: int) -> dict:
     recipe = recipes.read("bert-mini")
     right = {}
     for kind in ("stories", "documentation", "written"):
-        batches = texts.MaskedWindows(making.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
+        batches = texts.MaskedWindows(vocabulary.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
                                       window=recipe.training["window"], split=SPLIT)  # fmt: skip
         hits = total = 0
         for index in range(max(1, count // 16)):

@@ -1,6 +1,7 @@
 """The small models: what they read, how they are trained (killed, continued, damaged), and what the shipped ones can do."""
 
 import collections
+import dataclasses
 import json
 import math
 import os
@@ -61,7 +62,7 @@ def test_a_recipe_makes_a_model_and_its_batches(name):
     batch = making.batches_for(recipe, tokenizer, model)(0)
     model = model.eval()
     with torch.no_grad():
-        loss = making.loss_for(model)(model, batch).item()
+        loss = making.loss_for(model, recipe.kind)(model, batch).item()
     assert loss < 1.3 * math.log(len(tokenizer)), "a model without training is about as good as guessing"
     assert batch["input_ids"].max() < len(tokenizer) <= model.config.vocab_size
 
@@ -315,8 +316,8 @@ def test_no_number_ends_the_training_and_keeps_the_checkpoint(monkeypatch, tiny)
     loss_for = making.loss_for
     count = 0
 
-    def poisoned(model):
-        loss_of = loss_for(model)
+    def poisoned(model, kind):
+        loss_of = loss_for(model, kind)
 
         def wrong(*arguments):
             nonlocal count
@@ -329,6 +330,48 @@ def test_no_number_ends_the_training_and_keeps_the_checkpoint(monkeypatch, tiny)
     with pytest.raises(CommandError, match="The loss of step 10 is nan.*The last checkpoint is untouched"):
         making.train("gpt-mini", out=tiny)
     assert training.load_checkpoint(tiny / "checkpoint.pt")["step"] == 8
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+sys.path.insert(0, {tests!r})
+import test_small_models as here
+from utils.small_models import cards, making, recipes
+recipes.read = lambda name: recipes.Recipe(name=name, **here.TINY)
+making._show_sample = cards.write = lambda *_: None
+making._dtype = lambda device: here.torch.float32
+making.train("gpt-mini", out=Path({out!r}))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does_with_twice_the_batch(monkeypatch, tiny):
+    """By `torchrun`: the same weights as one process that accumulates two batches a step."""
+    script = tiny.with_name("together.py")
+    script.write_text(TOGETHER.format(root=str(ROOT), tests=str(ROOT / "tests"), out=str(tiny)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "2 processes" in done.stdout and done.stdout.count("Saved in") == 1
+    monkeypatch.setattr(making, "_dtype", lambda device: torch.float32)
+    settings = making._settings
+    monkeypatch.setattr(making, "_settings", lambda *a: dataclasses.replace(settings(*a), accumulate=2))
+    twice = making.train("gpt-mini", out=tiny.with_name("twice"))
+    monkeypatch.setattr(making, "_settings", settings)
+    once = making.train("gpt-mini", out=tiny.with_name("once"))
+    # Outputs are compared and not weights: the bias of the keys has no gradient but rounding, which AdamW makes large.
+    together, alone, other = (outputs(folder) for folder in (tiny, twice, once))
+    torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
+    assert (together - other).abs().max() > 0.2
+
+
+@torch.no_grad()
+def outputs(folder):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(str(folder))(torch.arange(30)[None]).logits
 
 
 def test_a_tokenizer_that_does_not_fit_the_model(monkeypatch, tiny, tokenizer):

@@ -28,6 +28,7 @@ from utils.environment import ROOT, CommandError, say
 from utils.small_models import cards, recipes, tasks, texts, vocabulary
 from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
+from utils.small_models.team import Team
 
 OUT = ROOT / "my_course" / "models"
 LOG_EVERY = 100  # steps
@@ -105,22 +106,19 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
                          positions=positions, **common)  # fmt: skip
 
 
-def loss_for(model: nn.Module) -> Callable[[nn.Module, dict], torch.Tensor]:
+def loss_for(model: nn.Module, kind: str) -> Callable[[nn.Module, dict], torch.Tensor]:
     """The mean cross-entropy of the batch's labels, in nats a token. The first argument is not used: `model` may be a
-    compiled twin that shares the weights of the one that `training.train` knows."""
+    twin, compiled or of a team, that shares the weights of the one that `training.train` knows."""
+
+    options = {} if kind == "masked" else {"use_cache": False}
 
     def loss_of(_, batch: dict) -> torch.Tensor:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
-        logits = model(**inputs, use_cache=False).logits if _is_causal(model) else model(**inputs).logits
+        logits = model(**{name: value for name, value in batch.items() if name != "labels"}, **options).logits
         return nn.functional.cross_entropy(  # (B, T, V) -> (B T, V)
             logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=texts.IGNORED
         )
 
     return loss_of
-
-
-def _is_causal(model: nn.Module) -> bool:
-    return hasattr(model.config, "use_cache") and not model.config.model_type.startswith("bert")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -138,36 +136,53 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     """
     recipe = recipes.read(name)
     folder = Path(out) if out is not None else OUT / name
-    if fresh and folder.exists():
-        _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         device = runtime.detect_device()
         runtime.set_threads()
     except (ValueError, RuntimeError) as error:
         raise CommandError(str(error)) from None
-    tokenizer, run = _begin(recipe, folder, minutes, device)
-    model = model_for(recipe, tokenizer).to(device)
-    batches = batches_for(recipe, tokenizer, model)
-    if run["steps"] is None:
-        run["steps"] = _steps_for(minutes, model, batches, recipe, device)
-        write_json(folder / "run.json", run)
+    team = Team(device)
+    if team.first:
+        if fresh:
+            _clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tokenizer, run = _begin(recipe, folder, minutes, device)
+    team.wait()
+    if not team.first:
+        tokenizer, run = _begin(recipe, folder, minutes, device)
     if run.get("complete"):
         say(f"{recipes.shown(folder)} holds a complete {name}. To train it anew: python -m utils train {name} --fresh")
         return folder
-    tokens = recipe.training.get("batch_size", 0) * recipe.training.get("window", 0)
-    say(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {run['steps']:,} steps"
-        + (f" of {tokens:,} tokens" if tokens else "") + f", on {device} in {str(_dtype(device)).removeprefix('torch.')}")  # fmt: skip
-    history = _train(recipe, run, model, tokenizer, batches, folder, device)
-    save(model, tokenizer, folder)
-    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(history.losses[-LOG_EVERY:])
-                                            / len(history.losses[-LOG_EVERY:]), 4)})  # fmt: skip
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    if minutes is None:
-        say("Measuring what it can do, for its card ...")
-        cards.write(name, folder)
-    say(f"Saved in {recipes.shown(folder)}.")
+    model = model_for(recipe, tokenizer).to(team.device(device))
+    if run["steps"] is None:
+        run["steps"] = team.agreed(_steps_for(minutes, model, batches_for(recipe, tokenizer, model), recipe, device))
+    if team.first:
+        write_json(folder / "run.json", run)
+        _announce(recipe, run, model, device, team)
+    history = _train(recipe, run, model, tokenizer, folder, device, team)
+    if team.first:
+        _finish(recipe, run, history, model, tokenizer, folder)
     return folder
+
+
+def _announce(recipe: Recipe, run: dict, model: nn.Module, device: str, team: Team) -> None:
+    tokens = recipe.training.get("batch_size", 0) * recipe.training.get("window", 0) * team.size
+    say(f"{recipe.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {run['steps']:,} steps"
+        + (f" of {tokens:,} tokens" if tokens else "") + f", on {device} in {str(_dtype(device)).removeprefix('torch.')}"
+        + (f", {team.size} processes" if team.size > 1 else ""))  # fmt: skip
+
+
+def _finish(recipe: Recipe, run: dict, history: training.History, model, tokenizer, folder: Path) -> None:
+    """Saves the model, measures it where it had its whole training, and takes the checkpoints away."""
+    save(model, tokenizer, folder)
+    last = history.losses[-LOG_EVERY:]
+    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(last) / len(last), 4)})
+    for file in folder.glob("checkpoint*.pt"):
+        file.unlink()
+    if run["minutes"] is None:
+        say("Measuring what it can do, for its card ...")
+        cards.write(recipe.name, folder)
+    say(f"Saved in {recipes.shown(folder)}.")
 
 
 def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
@@ -208,27 +223,32 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
     return tokenizer, run
 
 
-def _train(recipe: Recipe, run: dict, model, tokenizer, batches, folder: Path, device: str) -> training.History:
+def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: str, team: Team) -> training.History:
     settings = _settings(recipe, run["steps"], device)
+    # Each process has a checkpoint of its own: the weights are the same, the random states are not.
+    checkpoint = folder / ("checkpoint.pt" if team.first else f"checkpoint-{team.rank}.pt")
+    batches = team.share(batches_for(recipe, tokenizer, model))
     held_out = batches_for(recipe, tokenizer, model, "validation")
-    log = Log(folder / "log.jsonl", run["steps"], _steps_done(folder / "checkpoint.pt"))
-    quick = _compiled(model, run["steps"])
+    log = Log(folder / "log.jsonl", run["steps"], _steps_done(checkpoint))
+    loss_of = loss_for(team.joined(_compiled(model, run["steps"])), recipe.kind)
 
     def evaluate(model) -> float:
         with torch.autocast(device, settings.dtype, enabled=settings.dtype != torch.float32):
-            values = [loss_for(model)(model, training.to_device(held_out(i), model.device)).item()
+            values = [loss_for(model, recipe.kind)(model, training.to_device(held_out(i), model.device)).item()
                       for i in range(VALIDATION_BATCHES)]  # fmt: skip
         log.validation = sum(values) / len(values)
         return log.validation
 
     def on_step(done: int, loss: float, model) -> None:
+        if not team.first:
+            return
         log.note(done, loss)
         if done == run["steps"] or done % EVALUATE_EVERY == 0 or done in (50, 200):
             _show_sample(recipe, model, tokenizer, done)
 
     try:
-        return training.train(model, loss_for(quick), batches, settings, evaluate, on_step,
-                              checkpoint=folder / "checkpoint.pt", resume=True)  # fmt: skip
+        return training.train(model, loss_of, batches, settings, evaluate, on_step, checkpoint=checkpoint, resume=True,
+                              optimizer=_optimizer(recipe, model, settings))  # fmt: skip
     except training.TrainingError as error:
         raise CommandError(str(error)) from None
 
@@ -240,6 +260,20 @@ def _settings(recipe: Recipe, steps: int, device: str) -> training.Settings:
         weight_decay=wanted.get("weight_decay", 0.05), evaluate_every=EVALUATE_EVERY, higher_is_better=False,
         save_every=LOG_EVERY, dtype=_dtype(device),
     )  # fmt: skip
+
+
+def _optimizer(recipe: Recipe, model: nn.Module, settings: training.Settings) -> torch.optim.AdamW:
+    """AdamW. T5 has no 1/sqrt(d) in its attention: that factor is in its query matrices, which begin smaller by it, so
+    AdamW's steps there are made smaller too."""
+    optimizer = training.default_optimizer(model, settings)
+    if recipe.kind == "text-to-text":
+        query = {id(p) for name, p in model.named_parameters() if name.endswith("Attention.q.weight")}
+        matrices = optimizer.param_groups[0]
+        chosen = [p for p in matrices["params"] if id(p) in query]
+        matrices["params"] = [p for p in matrices["params"] if id(p) not in query]
+        rate = settings.learning_rate / model.config.d_kv**0.5
+        optimizer.add_param_group({"params": chosen, "lr": rate, "weight_decay": settings.weight_decay})
+    return optimizer
 
 
 def _dtype(device: str) -> torch.dtype:
@@ -259,10 +293,10 @@ def _compiled(model: nn.Module, steps: int) -> nn.Module:
 
 def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> int:
     """How many steps fit into the minutes: a few are tried on a copy of the model."""
-    trial = copy.deepcopy(model)
+    trial = copy.deepcopy(model).train()
     settings = _settings(recipe, TIMED_STEPS + 1, device)
     times: list[float] = []
-    training.train(trial, loss_for(trial), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
+    training.train(trial, loss_for(trial, recipe.kind), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
     a_step = (times[-1] - times[0]) / TIMED_STEPS
     steps = max(10, min(recipe.training["steps"], int(0.9 * 60 * minutes / a_step)))
     say(f"A step takes {a_step:.2f} s here: {steps:,} steps fit into {minutes:g} minutes "
@@ -335,12 +369,10 @@ def save(model: nn.Module, tokenizer, folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Removes what a training leaves; the recipe, the card and anything else stays."""
-    left = ("run.json", "log.jsonl", "checkpoint.pt", "checkpoint.pt.part")
     if folder.name == ".unfinished":
         shutil.rmtree(folder, ignore_errors=True)
-        return
-    for name in left:
-        (folder / name).unlink(missing_ok=True)
+    for file in (folder / "run.json", folder / "log.jsonl", *folder.glob("checkpoint*.pt*")):
+        file.unlink(missing_ok=True)
 
 
 def _digest(text: str) -> str:

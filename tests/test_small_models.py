@@ -27,6 +27,9 @@ TINY = dict(
 )  # fmt: skip
 
 
+NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+
+
 @pytest.fixture(scope="module")
 def tokenizer():
     return vocabulary.byte_pairs({"stories": 20_000, "documentation": 20_000}, 500)
@@ -339,6 +342,7 @@ sys.path.insert(0, {root!r})
 sys.path.insert(0, {tests!r})
 import test_small_models as here
 from utils.small_models import cards, making, recipes
+here.TINY["model"] |= here.NO_DROPOUT
 recipes.read = lambda name: recipes.Recipe(name=name, **here.TINY)
 making._show_sample = cards.write = lambda *_: None
 making._dtype = lambda device: here.torch.float32
@@ -355,6 +359,8 @@ def test_two_processes_do_what_one_does_with_twice_the_batch(monkeypatch, tiny):
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "2 processes" in done.stdout and done.stdout.count("Saved in") == 1
+    for name, value in NO_DROPOUT.items():
+        monkeypatch.setitem(TINY["model"], name, value)
     monkeypatch.setattr(making, "_dtype", lambda device: torch.float32)
     settings = making._settings
     monkeypatch.setattr(making, "_settings", lambda *a: dataclasses.replace(settings(*a), accumulate=2))

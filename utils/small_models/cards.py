@@ -29,6 +29,8 @@ def write(name: str, folder: Path) -> None:
     measured = scores.measure(name, model, tokenizer)
     if recipe.mixture.get("documentation") and recipe.kind == "causal":
         measured["documentation_bits_a_byte_of_5_grams"] = scores.ngram_bits_a_byte(tokenizer)
+    if recipe.kind == "masked":
+        measured |= scores.head_start(model, tokenizer)
     rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
                for key, value in measured.items()}  # fmt: skip
     write_json(folder / "scores.json", {

@@ -7,6 +7,7 @@
     making       `python -m utils train NAME`
     samples      what a model writes for an input
     scores       what the models can do, measured on held-out inputs
+    heads        three heads on a pretrained encoder: sentiment, topic, named entities
     cards        the cards in the models' folders
     files        files that are written whole or not at all
 """

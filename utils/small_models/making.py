@@ -136,6 +136,10 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     """
     recipe = recipes.read(name)
     folder = Path(out) if out is not None else OUT / name
+    if recipe.kind == "heads":
+        from utils.small_models import heads
+
+        return heads.train(recipe, folder)
     try:
         device = runtime.detect_device()
         runtime.set_threads()

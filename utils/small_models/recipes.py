@@ -12,18 +12,18 @@ from pathlib import Path
 from utils.environment import ROOT, CommandError
 
 FOLDER = ROOT / "data" / "models"
-KINDS = ("causal", "chat", "masked", "text-to-text")
+KINDS = ("causal", "chat", "heads", "masked", "text-to-text")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What makes a model.
 
-    kind: "causal", "chat" (a causal model that goes on from another), "masked" or "text-to-text".
+    kind: "causal", "chat" (a causal model that goes on from another), "masked", "text-to-text", or "heads" (see `heads`).
     training: steps, batch_size, window, learning_rate, warmup, seed. mixture: kind of text -> its share. shapes and
-    written: of a text-to-text model, see `tasks.Pairs`. tokenizer: how it is trained, or {"from": name} for another model's. model: the class of Transformers, its
-    configuration's class and fields, or {"from": name} to go on from another model. headline: the measures that matter
-    most, each with the words around its value.
+    written: of a text-to-text model, see `tasks.Pairs`. tokenizer: how it is trained, or {"from": name} for another
+    model's. model: the class of Transformers, its configuration's class and fields, or {"from": name} to go on from
+    another model. headline: the measures that matter most, each with the words around its value.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Recipe:
     mixture: dict[str, float] = field(default_factory=dict)
     shapes: list[dict] = field(default_factory=list)
     written: dict[str, float] = field(default_factory=dict)
+    heads: dict[str, dict] = field(default_factory=dict)
     headline: dict[str, str] = field(default_factory=dict)
 
     @property

@@ -60,7 +60,7 @@ MISTAKES = {
         (sure("(-probabilities[:, 1]).argsort(kind='stable')"), "the probability of class 1 alone"),
         (sure("(-probabilities.max(1)).argsort(kind='stable')", "order"), "share counts for nothing"),
         (sure("(-probabilities.max(1)).argsort(kind='stable')", "order[: -int(-share * len(labels) // 1)]"), "round down"),
-        (sure("(-probabilities.max(1)).argsort(kind='stable')", "order[: int(share * 100)][:2]"), "Of the three surest"),
+        (sure("(-probabilities.max(1)).argsort(kind='stable')", "order[: max(1, int(share * 4))]"), "Of the three surest"),
     ],
     "6.4": [
         (calibration("abs(right[inside].mean() - confidence[inside].mean())", result="total / used"), "weight it by its share"),

@@ -40,7 +40,7 @@ def tiny(monkeypatch, tmp_path):
     """`train` knows one small recipe, writes a log line every four steps, and does not look at samples."""
     recipe = recipes.Recipe(name="gpt-mini", **TINY)
     monkeypatch.setattr(recipes, "read", lambda name: recipe)
-    monkeypatch.setattr(making, "LOG_EVERY", 4)
+    monkeypatch.setattr(making, "_log_every", lambda steps: 4)
     monkeypatch.setattr(making, "VALIDATION_BATCHES", 1)
     monkeypatch.setattr(making, "_show_sample", lambda *_: None)
     monkeypatch.setattr(making.cards, "write", lambda *_: None)

@@ -31,9 +31,10 @@ from utils.small_models.recipes import Recipe
 from utils.small_models.team import Team
 
 OUT = ROOT / "my_course" / "models"
-LOG_EVERY = 100  # steps
+LOG_EVERY = 100  # steps, between two lines of the log and two checkpoints; in a short training a tenth of it
 EVALUATE_EVERY = 500
 VALIDATION_BATCHES = 8
+SAMPLES = 8  # shown in a training
 TIMED_STEPS = 4
 WORTH_COMPILING = 300  # steps; below that the compiler takes longer than it saves
 
@@ -247,7 +248,7 @@ def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: st
         if not team.first:
             return
         log.note(done, loss)
-        if done == run["steps"] or done % EVALUATE_EVERY == 0 or done in (50, 200):
+        if done == run["steps"] or done % max(1, run["steps"] // SAMPLES) == 0:
             _show_sample(recipe, model, tokenizer, done)
 
     try:
@@ -262,8 +263,12 @@ def _settings(recipe: Recipe, steps: int, device: str) -> training.Settings:
     return training.Settings(
         steps=steps, learning_rate=wanted["learning_rate"], warmup=min(wanted["warmup"], steps // 5), final_rate=0.02,
         weight_decay=wanted.get("weight_decay", 0.05), evaluate_every=EVALUATE_EVERY, higher_is_better=False,
-        save_every=LOG_EVERY, dtype=_dtype(device),
+        save_every=_log_every(steps), dtype=_dtype(device),
     )  # fmt: skip
+
+
+def _log_every(steps: int) -> int:
+    return max(1, min(LOG_EVERY, steps // 10))
 
 
 def _optimizer(recipe: Recipe, model: nn.Module, settings: training.Settings) -> torch.optim.AdamW:
@@ -327,7 +332,7 @@ class Log:
 
     def note(self, done: int, loss: float) -> None:
         self.losses.append(loss)
-        if done % LOG_EVERY and done != self.steps:
+        if done % _log_every(self.steps) and done != self.steps:
             return
         seconds = self.before + time.perf_counter() - self.start
         row = {"step": done, "loss": round(sum(self.losses) / len(self.losses), 4), "seconds": round(seconds, 1)}

@@ -130,7 +130,7 @@ def model_scores(name: str) -> str:
     try:
         return recipes.headline(name)
     except CommandError as error:
-        return f"no scores: {error}"
+        return str(error)
 
 
 def data_row(entry: dict) -> tuple[str, str, str, str]:

@@ -71,6 +71,8 @@ def read(name: str) -> Recipe:
 def read_scores(name: str) -> dict:
     """The measured figures of a model of `data/models`; raises CommandError where they are missing or damaged."""
     file = FOLDER / name / "scores.json"
+    if not (FOLDER / name / "model.safetensors").exists():
+        raise CommandError(f"not trained yet. To make it: python -m utils train {name} --out data/models/{name}")
     try:
         return json.loads(file.read_text(encoding="utf-8"))["scores"]
     except (OSError, json.JSONDecodeError, KeyError, TypeError):

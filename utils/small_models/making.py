@@ -86,22 +86,12 @@ def model_for(recipe: Recipe, tokenizer) -> nn.Module:
 def _for_adam(model: nn.Module) -> None:
     """T5's embeddings begin with a standard deviation of 1, for Adafactor, whose steps grow with the size of a matrix.
     AdamW's do not: it would take thousands of steps to move them. So they begin small, and with them what the layers add
-    to them, which would drown them otherwise. The last norm makes up for the smaller size.
-
-    The cross-attention begins as a copier, because most of the tasks copy names: its queries equal its keys, so that a
-    token looks at itself in the source, and values and output are a rotation and its inverse, so that what is looked at
-    comes out as it is and, by the tied embeddings, becomes likelier. (In the spirit of Trockman and Kolter, "Mimetic
-    initialization of self-attention layers", 2023, arXiv 2305.09828.)"""
+    to them, which would drown them otherwise. The last norm makes up for the smaller size."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if name == "shared.weight" or name.endswith((".o.weight", ".wo.weight")):
                 parameter.mul_(SMALL)
         model.decoder.final_layer_norm.weight.fill_(8.0)
-        for block in model.decoder.block:
-            cross = block.layer[1].EncDecAttention
-            cross.q.weight.copy_(cross.k.weight / model.config.d_kv**0.5)
-            nn.init.orthogonal_(cross.v.weight)
-            cross.o.weight.copy_(SMALL * cross.v.weight.T)
 
 
 def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train") -> Callable[[int], dict]:

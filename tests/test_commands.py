@@ -628,6 +628,17 @@ def test_run_saves_outputs_in_the_normal_form(course, false_kernel):
     nbformat.validate(nbformat.read(path, as_version=4))
 
 
+@pytest.mark.parametrize(("options", "said"), [([], ["None\n"]), (["--record"], ["1\n", "None\n"])])
+def test_run_records_first_and_saves_an_ordinary_run(course, options, said):
+    """Each execution of the notebook adds a line: what it saw of COURSE_RECORD."""
+    path = lesson_3(course, cell("import os\nfrom pathlib import Path\nsaw = f\"{os.environ.get('COURSE_RECORD')}\\n\"\n"
+                                 "with Path('seen.txt').open('a') as file:\n    _ = file.write(saw)\nprint(saw)"))
+    result = command(course, "run", "3", *options)
+    assert result.returncode == 0, result.stderr
+    assert (course / "notebooks" / "seen.txt").read_text() == "".join(said)
+    assert "".join(json.loads(path.read_text())["cells"][0]["outputs"][0]["text"]).startswith("None")
+
+
 @pytest.mark.parametrize(("source", "fragments"), [
     ("# the second\n1 / 0", ["code cell 2 (\"# the second\") failed", "ZeroDivisionError: division by zero"]),
     ("import sys\nprint('beware', file=sys.stderr)", ["code cell 2", "wrote to stderr", "beware"]),

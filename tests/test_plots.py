@@ -300,3 +300,28 @@ def test_heatmap_leaves_its_arguments_alone():
     _, axes = plots.figure()
     plots.heatmap(axes, matrix, column_labels=labels, numbers=True)
     assert matrix == [[1.0, 2.0]] and labels == ["a b", "c"]
+
+
+def test_colored_tokens_stay_inside_and_have_the_colors_of_their_values():
+    figure, axes = plots.figure(height=1.5)
+    pieces = ["good ", "and", "$bad", "\n", "漢"] * 20
+    plots.colored_tokens(axes, pieces, [2.0, 0.0, -2.0, 1.0, -1.0] * 20, per_row=60)
+    assert drawn(figure).startswith(b"\x89PNG")
+    assert [text.get_text() for text in axes.texts] == [plots.readable(piece) for piece in pieces]
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    for patch in axes.patches:
+        assert left <= patch.get_x() and patch.get_x() + patch.get_width() <= right
+        assert low <= patch.get_y() and patch.get_y() + patch.get_height() <= high
+    red, _, blue, _ = axes.patches[0].get_facecolor()
+    assert blue > red  # above zero: purple
+    red, _, blue, _ = axes.patches[2].get_facecolor()
+    assert red > blue  # below: orange
+
+
+def test_colored_tokens_of_nothing_of_zeros_and_of_other_lengths():
+    for pieces, values in (([], []), (["a"], [0.0])):
+        figure, axes = plots.figure(height=1)
+        plots.colored_tokens(axes, pieces, values)
+        drawn(figure)
+    with pytest.raises(ValueError, match="2 pieces and 1 values"):
+        plots.colored_tokens(plots.figure()[1], ["a", "b"], [1.0])

@@ -20,7 +20,7 @@
         attention      scaled dot-product and multi-head attention, masks, the key-value cache
         positions      sinusoids, learned, relative (Shaw, T5), ALiBi, RoPE
         layers         the other parts of a transformer: embedding, layer norm, feed-forward, residual, output head
-        models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only)
+        models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), classifier
         training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
 
     What the small models learn from (standard library only, without end, from a seed)
@@ -29,6 +29,8 @@
         programs       Python functions and their JavaScript twins, checked by running both
 
     What the notebooks show
+        metrics        scores with their intervals, comparisons of two models, calibration
+        recorded       the logs of runs too long for a class, in data/runs
         plots          one plotting style, figures with alternative text
         widgets        things to play with, each with a static figure beside it
         exercises      checks that name the likely mistake

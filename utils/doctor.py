@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from utils import environment, lessons
-from utils.environment import ROOT, say
+from utils.environment import ROOT, CommandError, say
 
 VERDICT = 30  # width of the column
 
@@ -109,6 +109,7 @@ def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> s
 def examine_data() -> None:
     """Prints a line for every entry of the catalog: rows, size, hash, where it is."""
     from utils import catalog
+    from utils.small_models import recipes
 
     say(f"{'Name':<30} {'Rows':>10} {'Megabytes':>9}  {'SHA-256':<12}  Where")
     for name, entry in catalog.entries().items():
@@ -116,6 +117,20 @@ def examine_data() -> None:
         say(f"{name:<30} {rows:>10} {megabytes:>9}  {digest:<12}  {where}")
     say("")
     say("~ about, as the catalog has it: not checked against the Hub. The hash of a folder is that of its data files.")
+    say("")
+    say("The small models, measured on held-out inputs (data/models/NAME/README.md says more):")
+    for name in recipes.names():
+        say(f"{name:<30} {model_scores(name)}")
+
+
+def model_scores(name: str) -> str:
+    """The scores of a small model in a line, or why there are none."""
+    from utils.small_models import recipes
+
+    try:
+        return recipes.headline(name)
+    except CommandError as error:
+        return f"no scores: {error}"
 
 
 def data_row(entry: dict) -> tuple[str, str, str, str]:

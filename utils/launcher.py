@@ -105,6 +105,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("--fast", action="store_true", help="the quick unit tests only")
     command = add("run", run, "executes notebooks and saves their outputs", installed=True)
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
+    command.add_argument("--record", action="store_true", help="first make their recorded runs in data/runs again")
     command = add("copy", copy, "writes your own copy of lessons, without outputs and solutions", installed=False)
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
     command = add("prefetch", prefetch, "fetches what all lessons, or some, load from the Hub, for a room without network",
@@ -163,7 +164,7 @@ def call(command: list[str], **variables: str) -> int:
 
 
 def run(options: argparse.Namespace) -> None:
-    notebooks.run(options.lessons, ROOT)
+    notebooks.run(options.lessons, ROOT, options.record)
 
 
 def copy(options: argparse.Namespace) -> int:

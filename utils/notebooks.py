@@ -48,14 +48,17 @@ def source(cell: dict) -> str:
 # --- run ----------------------------------------------------------------------------------------------------------
 
 
-def run(chosen: list[Lesson], root: Path) -> None:
+def run(chosen: list[Lesson], root: Path, record: bool = False) -> None:
     """Executes lessons one after the other and saves each with its outputs; a table of time and memory at the end.
 
+    record: before that, once with COURSE_RECORD=1, for the logs in data/runs that the lessons then draw.
     Raises CommandError at the first cell that fails or writes to stderr; that notebook stays as it was.
     """
     rows = []
     for lesson in chosen:
         path = lessons.notebook_path(root, lesson)
+        if record:
+            execute(path, COURSE_RECORD="1")
         notebook, seconds, peak_mb = execute(path)
         course = {"seconds": round(seconds), "peak_mb": round(peak_mb, -1), "date": datetime.date.today().isoformat()}
         save(path, normalise(notebook, course))
@@ -63,8 +66,10 @@ def run(chosen: list[Lesson], root: Path) -> None:
     say("\n".join(rows))
 
 
-def execute(path: Path) -> tuple[dict, float, float]:
+def execute(path: Path, **extra: str) -> tuple[dict, float, float]:
     """Runs all cells of a notebook in a fresh kernel of this interpreter, in the notebook's folder.
+
+    extra: environment variables besides those that make every machine compute the same.
 
     Returns the notebook with its outputs, the seconds, and the kernel's peak memory in MB.
     Raises CommandError where a cell fails or writes to stderr.
@@ -77,7 +82,7 @@ def execute(path: Path) -> tuple[dict, float, float]:
              if cell.cell_type == "code" and cell.source.strip()]
     client = client_here(notebook)
     start = time.monotonic()
-    variables = environment.child_environment(**environment.REPRODUCIBLE)
+    variables = environment.child_environment(**environment.REPRODUCIBLE, **extra)
     with client.setup_kernel(cwd=str(path.parent), env=variables, stderr=subprocess.DEVNULL):
         for count, (index, cell) in enumerate(cells, 1):
             progress(f"{path.stem}: cell {count} of {len(cells)}, {time.monotonic() - start:.0f} s")

@@ -104,6 +104,33 @@ def tokens(axes, pieces: list[str], per_row: int = 70) -> None:
     axes.axis("off")
 
 
+def colored_tokens(axes, pieces: list[str], values, per_row: int = 95) -> None:
+    """Draws the pieces of a text as boxes colored by a value each: purple above zero, orange below, the darker the larger.
+
+    values: as many finite numbers as pieces. The colors run from minus the largest absolute value to plus it.
+    Raises ValueError where there are not as many values as pieces.
+    """
+    values = [float(value) for value in values]
+    if len(values) != len(pieces):
+        raise ValueError(f"There are {len(pieces)} pieces and {len(values)} values. Give one value for each piece.")
+    limit = max(map(abs, values), default=0) or 1
+    column, line = 0.0, 0
+    for piece, value in zip(pieces, values):
+        text = readable(piece)
+        if column and column + len(text) > per_row:
+            column, line = 0.0, line + 1
+        color = matplotlib.colormaps["PuOr"](0.5 + 0.5 * value / limit)
+        axes.add_patch(plt.Rectangle((column, -line - 0.4), len(text), 0.8, facecolor=color, alpha=0.75))
+        axes.text(
+            column + len(text) / 2, -line, text, ha="center", va="center", fontsize=9, family="DejaVu Sans Mono",
+            parse_math=False, color="white" if abs(value) > 0.85 * limit else "black",
+        )  # fmt: skip
+        column += len(text) + 0.15
+    axes.set_xlim(-0.5, per_row + 8)
+    axes.set_ylim(-line - 0.6, 0.6)
+    axes.axis("off")
+
+
 def readable(text) -> str:
     """`text` with white space made visible; what is invisible or not in the figures' fonts becomes U+ and its number."""
     visible = str(text).replace(" ", "·").replace("\n", "↵").replace("\t", "→")

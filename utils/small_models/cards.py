@@ -1,7 +1,6 @@
 """The card of a small model: what it read, how long, on what, its curve, what it can do, where it is weak.
 
     write     README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
-    scores    the measured figures of a model's card
 """
 
 from __future__ import annotations
@@ -11,22 +10,11 @@ import time
 from pathlib import Path
 
 from utils import plots
-from utils.environment import CommandError
 from utils.small_models import recipes, scores
 from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
 
 NOTES = "## Limits"  # from here on a card is written by hand, and kept
-
-
-def read_scores(name: str) -> dict:
-    """The measured figures of a model of `data/models`; raises CommandError where they are missing or damaged."""
-    file = recipes.FOLDER / name / "scores.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))["scores"]
-    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise CommandError(f"{recipes.shown(file)} cannot be read ({error}). Get it again: git checkout -- "
-                           f"{recipes.shown(file)}") from None  # fmt: skip
 
 
 def write(name: str, folder: Path) -> None:
@@ -41,6 +29,8 @@ def write(name: str, folder: Path) -> None:
     measured = scores.measure(name, model, tokenizer)
     if recipe.mixture.get("documentation") and recipe.kind == "causal":
         measured["documentation_bits_a_byte_of_5_grams"] = scores.ngram_bits_a_byte(tokenizer)
+    if recipe.kind == "masked":
+        measured |= scores.head_start(model, tokenizer)
     rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
                for key, value in measured.items()}  # fmt: skip
     write_json(folder / "scores.json", {
@@ -94,7 +84,7 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
         f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, 1 for sums). "
         "`tests/test_small_models.py` measures a sample of it again.", "",
         "| measure | value |", "|---|---|",
-        *(f"| {key.replace('_', ' ')} | {_value(key, value)} |" for key, value in measured.items()), "", "",
+        *(f"| {key.replace('_', ' ')} | {shown(key, value)} |" for key, value in measured.items()), "", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -121,7 +111,7 @@ def _tokens(recipe: Recipe, run: dict) -> str:
     return f" of {each:,} tokens ({run['steps'] * each / 1e6:.1f} million)"
 
 
-def _value(key: str, value) -> str:
+def shown(key: str, value) -> str:
     if isinstance(value, list):
         return f"{sum(value) / len(value):.1%} ({min(value):.1%} to {max(value):.1%})"
     return f"{value:.3f}" if "bits" in key else f"{value:.1%}"

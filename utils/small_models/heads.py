@@ -23,7 +23,7 @@ from torch import nn
 
 from utils import catalog, data, runtime
 from utils.environment import CommandError, say
-from utils.small_models import recipes, tasks, texts
+from utils.small_models import recipes, texts
 from utils.small_models.cards import NOTES
 from utils.small_models.files import write_json, write_text
 

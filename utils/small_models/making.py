@@ -25,14 +25,16 @@ from torch import nn
 
 from utils import runtime, training
 from utils.environment import ROOT, CommandError, say
-from utils.small_models import recipes, tasks, texts, vocabulary
+from utils.small_models import cards, recipes, tasks, texts, vocabulary
 from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
+from utils.small_models.team import Team
 
 OUT = ROOT / "my_course" / "models"
-LOG_EVERY = 100  # steps
+LOG_EVERY = 100  # steps, between two lines of the log and two checkpoints; in a short training a tenth of it
 EVALUATE_EVERY = 500
 VALIDATION_BATCHES = 8
+SAMPLES = 8  # shown in a training
 TIMED_STEPS = 4
 WORTH_COMPILING = 300  # steps; below that the compiler takes longer than it saves
 
@@ -74,7 +76,18 @@ def model_for(recipe: Recipe, tokenizer) -> nn.Module:
         ids["decoder_start_token_id"] = tokenizer.pad_token_id  # as in T5
     config = getattr(transformers, settings.pop("config"))(vocab_size=len(tokenizer), **ids, **settings)
     runtime.set_seed(recipe.training["seed"])
-    return model_class(config)
+    model = model_class(config)
+    if recipe.kind == "text-to-text":
+        _for_adam(model)
+    return model
+
+
+def _for_adam(model: nn.Module) -> None:
+    """T5's embeddings begin with a standard deviation of 1, for Adafactor, whose steps grow with the size of a matrix.
+    AdamW's do not: it would take thousands of steps to move them. The last norm makes up for their smaller size."""
+    with torch.no_grad():
+        model.shared.weight.mul_(0.05)
+        model.decoder.final_layer_norm.weight.fill_(8.0)
 
 
 def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train") -> Callable[[int], dict]:
@@ -84,7 +97,7 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
         return tasks.Pairs(tokenizer, recipe.shapes, recipe.written, model.config.decoder_start_token_id,
                            seed=settings["seed"], split=split)  # fmt: skip
     common = {"batch_size": settings["batch_size"], "seed": settings["seed"], "split": split}
-    encode = encoder_of(tokenizer)
+    encode = vocabulary.encoder_of(tokenizer)
     if recipe.kind == "chat":
         return tasks.Conversations(encode, recipe.mixture, window=settings["window"], **common)
     if recipe.kind == "masked":
@@ -94,28 +107,19 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
                          positions=positions, **common)  # fmt: skip
 
 
-def encoder_of(tokenizer) -> Callable[[str], list[int]]:
-    """Text -> ids, without the tokens that a tokenizer puts around a text."""
-    backend = tokenizer.backend_tokenizer
-    return lambda text: backend.encode(text, add_special_tokens=False).ids
-
-
-def loss_for(model: nn.Module) -> Callable[[nn.Module, dict], torch.Tensor]:
+def loss_for(model: nn.Module, kind: str) -> Callable[[nn.Module, dict], torch.Tensor]:
     """The mean cross-entropy of the batch's labels, in nats a token. The first argument is not used: `model` may be a
-    compiled twin that shares the weights of the one that `training.train` knows."""
+    twin, compiled or of a team, that shares the weights of the one that `training.train` knows."""
+
+    options = {} if kind == "masked" else {"use_cache": False}
 
     def loss_of(_, batch: dict) -> torch.Tensor:
-        inputs = {name: value for name, value in batch.items() if name != "labels"}
-        logits = model(**inputs, use_cache=False).logits if _is_causal(model) else model(**inputs).logits
+        logits = model(**{name: value for name, value in batch.items() if name != "labels"}, **options).logits
         return nn.functional.cross_entropy(  # (B, T, V) -> (B T, V)
             logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=texts.IGNORED
         )
 
     return loss_of
-
-
-def _is_causal(model: nn.Module) -> bool:
-    return hasattr(model.config, "use_cache") and not model.config.model_type.startswith("bert")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -137,33 +141,53 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
         from utils.small_models import heads
 
         return heads.train(recipe, folder)
-    if fresh and folder.exists():
-        _clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         device = runtime.detect_device()
         runtime.set_threads()
     except (ValueError, RuntimeError) as error:
         raise CommandError(str(error)) from None
-    tokenizer, run = _begin(recipe, folder, minutes, device)
-    model = model_for(recipe, tokenizer).to(device)
-    batches = batches_for(recipe, tokenizer, model)
-    if run["steps"] is None:
-        run["steps"] = _steps_for(minutes, model, batches, recipe, device)
-        write_json(folder / "run.json", run)
+    team = Team(device)
+    if team.first:
+        if fresh:
+            _clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        tokenizer, run = _begin(recipe, folder, minutes, device)
+    team.wait()
+    if not team.first:
+        tokenizer, run = _begin(recipe, folder, minutes, device)
     if run.get("complete"):
         say(f"{recipes.shown(folder)} holds a complete {name}. To train it anew: python -m utils train {name} --fresh")
         return folder
-    tokens = recipe.training.get("batch_size", 0) * recipe.training.get("window", 0)
-    say(f"{name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {run['steps']:,} steps"
-        + (f" of {tokens:,} tokens" if tokens else "") + f", on {device} in {str(_dtype(device)).removeprefix('torch.')}")  # fmt: skip
-    history = _train(recipe, run, model, tokenizer, batches, folder, device)
-    save(model, tokenizer, folder)
-    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(history.losses[-LOG_EVERY:])
-                                            / len(history.losses[-LOG_EVERY:]), 4)})  # fmt: skip
-    (folder / "checkpoint.pt").unlink(missing_ok=True)
-    say(f"Saved in {recipes.shown(folder)}.")
+    model = model_for(recipe, tokenizer).to(team.device(device))
+    if run["steps"] is None:
+        run["steps"] = team.agreed(_steps_for(minutes, model, batches_for(recipe, tokenizer, model), recipe, device))
+    if team.first:
+        write_json(folder / "run.json", run)
+        _announce(recipe, run, model, device, team)
+    history = _train(recipe, run, model, tokenizer, folder, device, team)
+    if team.first:
+        _finish(recipe, run, history, model, tokenizer, folder)
     return folder
+
+
+def _announce(recipe: Recipe, run: dict, model: nn.Module, device: str, team: Team) -> None:
+    tokens = recipe.training.get("batch_size", 0) * recipe.training.get("window", 0) * team.size
+    say(f"{recipe.name}: {sum(p.numel() for p in model.parameters()) / 1e6:.1f} M parameters, {run['steps']:,} steps"
+        + (f" of {tokens:,} tokens" if tokens else "") + f", on {device} in {str(_dtype(device)).removeprefix('torch.')}"
+        + (f", {team.size} processes" if team.size > 1 else ""))  # fmt: skip
+
+
+def _finish(recipe: Recipe, run: dict, history: training.History, model, tokenizer, folder: Path) -> None:
+    """Saves the model, measures it where it had its whole training, and takes the checkpoints away."""
+    save(model, tokenizer, folder)
+    last = history.losses[-LOG_EVERY:]
+    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(last) / len(last), 4)})
+    for file in folder.glob("checkpoint*.pt"):
+        file.unlink()
+    if run["minutes"] is None:
+        say("Measuring what it can do, for its card ...")
+        cards.write(recipe.name, folder)
+    say(f"Saved in {recipes.shown(folder)}.")
 
 
 def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
@@ -178,7 +202,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
         except (json.JSONDecodeError, KeyError, TypeError):
             raise CommandError(f"{recipes.shown(file)} cannot be read. To begin anew: "
                                f"python -m utils train {recipe.name} --fresh") from None  # fmt: skip
-        if known != _digest(repr(recipe)) or run["minutes"] != minutes:
+        if known != recipe.digest or run["minutes"] != minutes:
             raise CommandError(
                 f"{recipes.shown(folder)} holds a training with another recipe or another --minutes "
                 f"({run['minutes'] or 'none'}). Give the same to go on, or --fresh to begin anew."
@@ -194,7 +218,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
     tokenizer.save_pretrained(str(folder))
     tokenizer = AutoTokenizer.from_pretrained(str(folder))
     run = {
-        "model": recipe.name, "recipe": _digest(repr(recipe)), "tokenizer": _digest(tokenizer.backend_tokenizer.to_str()),
+        "model": recipe.name, "recipe": recipe.digest, "tokenizer": _digest(tokenizer.backend_tokenizer.to_str()),
         "minutes": minutes, "steps": recipe.training["steps"] if minutes is None else None,
         "device": device, "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {package: runtime.installed_version(package) for package in ("torch", "transformers")},
@@ -204,27 +228,32 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
     return tokenizer, run
 
 
-def _train(recipe: Recipe, run: dict, model, tokenizer, batches, folder: Path, device: str) -> training.History:
+def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: str, team: Team) -> training.History:
     settings = _settings(recipe, run["steps"], device)
+    # Each process has a checkpoint of its own: the weights are the same, the random states are not.
+    checkpoint = folder / ("checkpoint.pt" if team.first else f"checkpoint-{team.rank}.pt")
+    batches = team.share(batches_for(recipe, tokenizer, model))
     held_out = batches_for(recipe, tokenizer, model, "validation")
-    log = Log(folder / "log.jsonl", recipe, run["steps"], folder / "checkpoint.pt")
-    quick = _compiled(model, run["steps"])
+    log = Log(folder / "log.jsonl", run["steps"], _steps_done(checkpoint))
+    loss_of = loss_for(team.joined(_compiled(model, run["steps"])), recipe.kind)
 
     def evaluate(model) -> float:
         with torch.autocast(device, settings.dtype, enabled=settings.dtype != torch.float32):
-            values = [loss_for(model)(model, training.to_device(held_out(i), model.device)).item()
+            values = [loss_for(model, recipe.kind)(model, training.to_device(held_out(i), model.device)).item()
                       for i in range(VALIDATION_BATCHES)]  # fmt: skip
         log.validation = sum(values) / len(values)
         return log.validation
 
     def on_step(done: int, loss: float, model) -> None:
+        if not team.first:
+            return
         log.note(done, loss)
-        if done == run["steps"] or done % EVALUATE_EVERY == 0 or done in (50, 200):
+        if done == run["steps"] or done % max(1, run["steps"] // SAMPLES) == 0:
             _show_sample(recipe, model, tokenizer, done)
 
     try:
-        return training.train(model, loss_for(quick), batches, settings, evaluate, on_step,
-                              checkpoint=folder / "checkpoint.pt", resume=True)  # fmt: skip
+        return training.train(model, loss_of, batches, settings, evaluate, on_step, checkpoint=checkpoint, resume=True,
+                              optimizer=_optimizer(recipe, model, settings))  # fmt: skip
     except training.TrainingError as error:
         raise CommandError(str(error)) from None
 
@@ -234,8 +263,26 @@ def _settings(recipe: Recipe, steps: int, device: str) -> training.Settings:
     return training.Settings(
         steps=steps, learning_rate=wanted["learning_rate"], warmup=min(wanted["warmup"], steps // 5), final_rate=0.02,
         weight_decay=wanted.get("weight_decay", 0.05), evaluate_every=EVALUATE_EVERY, higher_is_better=False,
-        save_every=LOG_EVERY, dtype=_dtype(device),
+        save_every=_log_every(steps), dtype=_dtype(device),
     )  # fmt: skip
+
+
+def _log_every(steps: int) -> int:
+    return max(1, min(LOG_EVERY, steps // 10))
+
+
+def _optimizer(recipe: Recipe, model: nn.Module, settings: training.Settings) -> torch.optim.AdamW:
+    """AdamW. T5 has no 1/sqrt(d) in its attention: that factor is in its query matrices, which begin smaller by it, so
+    AdamW's steps there are made smaller too."""
+    optimizer = training.default_optimizer(model, settings)
+    if recipe.kind == "text-to-text":
+        query = {id(p) for name, p in model.named_parameters() if name.endswith("Attention.q.weight")}
+        matrices = optimizer.param_groups[0]
+        chosen = [p for p in matrices["params"] if id(p) in query]
+        matrices["params"] = [p for p in matrices["params"] if id(p) not in query]
+        rate = settings.learning_rate / model.config.d_kv**0.5
+        optimizer.add_param_group({"params": chosen, "lr": rate, "weight_decay": settings.weight_decay})
+    return optimizer
 
 
 def _dtype(device: str) -> torch.dtype:
@@ -255,10 +302,10 @@ def _compiled(model: nn.Module, steps: int) -> nn.Module:
 
 def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> int:
     """How many steps fit into the minutes: a few are tried on a copy of the model."""
-    trial = copy.deepcopy(model)
+    trial = copy.deepcopy(model).train()
     settings = _settings(recipe, TIMED_STEPS + 1, device)
     times: list[float] = []
-    training.train(trial, loss_for(trial), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
+    training.train(trial, loss_for(trial, recipe.kind), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
     a_step = (times[-1] - times[0]) / TIMED_STEPS
     steps = max(10, min(recipe.training["steps"], int(0.9 * 60 * minutes / a_step)))
     say(f"A step takes {a_step:.2f} s here: {steps:,} steps fit into {minutes:g} minutes "
@@ -266,12 +313,18 @@ def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> i
     return steps
 
 
+def _steps_done(checkpoint: Path) -> int:
+    try:
+        return training.load_checkpoint(checkpoint)["step"] if checkpoint.exists() else 0
+    except training.TrainingError as error:
+        raise CommandError(str(error)) from None
+
+
 class Log:
     """A line every hundred steps, on the screen and in log.jsonl; after an interruption it goes on where the checkpoint is."""
 
-    def __init__(self, file: Path, recipe: Recipe, steps: int, checkpoint: Path):
+    def __init__(self, file: Path, steps: int, first: int):
         self.file, self.steps, self.validation = file, steps, None
-        first = training.load_checkpoint(checkpoint)["step"] if checkpoint.exists() else 0
         rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() and first else []
         self.rows = [row for row in rows if row["step"] <= first]
         self.before = self.rows[-1]["seconds"] if self.rows else 0.0
@@ -279,7 +332,7 @@ class Log:
 
     def note(self, done: int, loss: float) -> None:
         self.losses.append(loss)
-        if done % LOG_EVERY and done != self.steps:
+        if done % _log_every(self.steps) and done != self.steps:
             return
         seconds = self.before + time.perf_counter() - self.start
         row = {"step": done, "loss": round(sum(self.losses) / len(self.losses), 4), "seconds": round(seconds, 1)}
@@ -325,12 +378,10 @@ def save(model: nn.Module, tokenizer, folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Removes what a training leaves; the recipe, the card and anything else stays."""
-    left = ("run.json", "log.jsonl", "checkpoint.pt", "checkpoint.pt.part")
     if folder.name == ".unfinished":
         shutil.rmtree(folder, ignore_errors=True)
-        return
-    for name in left:
-        (folder / name).unlink(missing_ok=True)
+    for file in (folder / "run.json", folder / "log.jsonl", *folder.glob("checkpoint*.pt*")):
+        file.unlink(missing_ok=True)
 
 
 def _digest(text: str) -> str:

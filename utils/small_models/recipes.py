@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +21,9 @@ class Recipe:
 
     kind: "causal", "chat" (a causal model that goes on from another), "masked", "text-to-text", or "heads" (see `heads`).
     training: steps, batch_size, window, learning_rate, warmup, seed. mixture: kind of text -> its share. shapes and
-    written: of a text-to-text model, see `tasks.Pairs`. tokenizer: how it is trained, or {"from": name} for another model's. model: the class of Transformers, its
-    configuration's class and fields, or {"from": name} to go on from another model.
+    written: of a text-to-text model, see `tasks.Pairs`. tokenizer: how it is trained, or {"from": name} for another
+    model's. model: the class of Transformers, its configuration's class and fields, or {"from": name} to go on from
+    another model. headline: the measures that matter most, each with the words around its value.
     """
 
     name: str
@@ -34,6 +37,13 @@ class Recipe:
     shapes: list[dict] = field(default_factory=list)
     written: dict[str, float] = field(default_factory=dict)
     heads: dict[str, dict] = field(default_factory=dict)
+    headline: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """A short hash of what decides the model's weights."""
+        parts = (self.kind, self.training, self.tokenizer, self.model, self.mixture, self.shapes, self.written)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def names() -> list[str]:
@@ -56,6 +66,27 @@ def read(name: str) -> Recipe:
     if recipe.kind not in KINDS:
         raise CommandError(f"{shown(file)} asks for the kind {recipe.kind!r}. There are {', '.join(KINDS)}.")
     return recipe
+
+
+def read_scores(name: str) -> dict:
+    """The measured figures of a model of `data/models`; raises CommandError where they are missing or damaged."""
+    file = FOLDER / name / "scores.json"
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["scores"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError):
+        raise CommandError(f"{shown(file)} is missing or damaged. Get it again: git checkout -- {shown(file)}") from None
+
+
+def headline(name: str) -> str:
+    """The scores of a model that matter most, in a line."""
+    measured, parts = read_scores(name), []
+    for key, words in read(name).headline.items():
+        value = measured
+        for step in key.split("."):
+            value = value[step]
+        value = sum(value) / len(value) if isinstance(value, list) else value
+        parts.append(words.format(f"{value:.2f}" if "bits" in key else f"{100 * value:.0f} %"))
+    return ", ".join(parts)
 
 
 def shown(path: Path) -> str:

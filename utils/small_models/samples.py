@@ -11,14 +11,35 @@ from utils.small_models import tasks, texts
 
 
 @torch.no_grad()
-def write_stories(model, tokenizer, count: int, seed: int, temperature: float = 0.7, longest: int = 320) -> list[str]:
-    """Stories that a causal model writes from nothing: sampled until its end-of-text token."""
-    torch.manual_seed(seed)
-    start = torch.full((count, 1), tokenizer.eos_token_id, device=model.device)
-    with torch.autocast(model.device.type, enabled=False):
-        ids = model.generate(start, attention_mask=torch.ones_like(start), max_new_tokens=longest, do_sample=True,
-                             temperature=temperature, top_k=0, pad_token_id=tokenizer.pad_token_id)  # fmt: skip
-    return [tokenizer.decode(row[1:], skip_special_tokens=True).strip() for row in ids]
+def write_stories(model, tokenizer, beginnings: list[str], seed: int, temperature: float = 0.7) -> list[str]:
+    """How a causal model goes on after each beginning: sampled until its end-of-text token, at most 320 tokens.
+
+    Beginnings of equal length go through the model together, so that none needs padding.
+    """
+    prompts = [[tokenizer.eos_token_id, *tokenizer.encode(text, add_special_tokens=False)] for text in beginnings]
+    return _written(model, tokenizer, prompts, seed, 320, tokenizer.eos_token_id, temperature)
+
+
+@torch.no_grad()
+def _written(model, tokenizer, prompts: list[list[int]], seed: int | None, longest: int, end: int,
+             temperature: float = 1.0) -> list[str]:  # fmt: skip
+    """What a causal model adds to each prompt: greedily where there is no seed, else sampled."""
+    by_length: dict[int, list[int]] = {}
+    for number, ids in enumerate(prompts):
+        by_length.setdefault(len(ids), []).append(number)
+    found: dict[int, str] = {}
+    if seed is not None:
+        torch.manual_seed(seed)
+    for length, numbers in sorted(by_length.items()):
+        ids = torch.tensor([prompts[number] for number in numbers], device=model.device)
+        how = {"do_sample": False} if seed is None else {"do_sample": True, "temperature": temperature, "top_k": 0}
+        room = model.config.max_position_embeddings - length
+        with torch.autocast(model.device.type, enabled=False):
+            written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=min(longest, room),
+                                     eos_token_id=end, pad_token_id=tokenizer.pad_token_id, **how)  # fmt: skip
+        for number, row in zip(numbers, written[:, length:], strict=True):
+            found[number] = tokenizer.decode(row, skip_special_tokens=True).strip()
+    return [found[number] for number in range(len(prompts))]
 
 
 def shown(name: str, model, tokenizer, seed: int) -> str:
@@ -27,7 +48,8 @@ def shown(name: str, model, tokenizer, seed: int) -> str:
 
 
 def _story(model, tokenizer, seed: int) -> str:
-    text = write_stories(model, tokenizer, 1, seed, longest=160)[0]
+    beginning = texts.story(Random(f"samples {seed}"), "validation").sentences[0].english
+    text = f"{beginning} {write_stories(model, tokenizer, [beginning], seed)[0]}"
     verdict = stories.judge(text)
     facts = "its facts agree" if verdict.agrees else f"contradictions: {len(verdict.contradictions)}"
     return f"  | {text}\n  = the parser accepts {verdict.accepted} of {verdict.sentences} sentences; {facts}"
@@ -50,27 +72,11 @@ def _answers(model, tokenizer, seed: int) -> str:
                      for (source, target), answer in zip(pairs, found, strict=True))  # fmt: skip
 
 
-@torch.no_grad()
 def replies(model, tokenizer, conversations: list[list[dict]], longest: int = 48, seed: int | None = None) -> list[str]:
-    """What a chat model says next in each conversation: greedily, or sampled at temperature 1 with a seed.
-
-    Conversations of equal length go through the model together, so that none needs padding.
-    """
+    """What a chat model says next in each conversation: greedily, or sampled at temperature 1 with a seed."""
     prompts = [tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False) for turns in conversations]
-    by_length: dict[int, list[int]] = {}
-    for number, ids in enumerate(prompts):
-        by_length.setdefault(len(ids), []).append(number)
-    found: dict[int, str] = {}
-    if seed is not None:
-        torch.manual_seed(seed)
-    for length, numbers in sorted(by_length.items()):
-        ids = torch.tensor([prompts[number] for number in numbers], device=model.device)
-        written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=longest, do_sample=seed is not None,
-                                 eos_token_id=tokenizer.convert_tokens_to_ids(texts.END_OF_TURN), top_k=0,
-                                 pad_token_id=tokenizer.pad_token_id)  # fmt: skip
-        for number, row in zip(numbers, written[:, length:], strict=True):
-            found[number] = tokenizer.decode(row, skip_special_tokens=True).strip()
-    return [found[number] for number in range(len(prompts))]
+    end = tokenizer.convert_tokens_to_ids(texts.END_OF_TURN)
+    return _written(model, tokenizer, prompts, seed, longest, end)
 
 
 def solutions(model, tokenizer, problems: list[arithmetic.Problem], seed: int | None = None) -> list[str]:
@@ -104,4 +110,3 @@ def _masks(model, tokenizer, seed: int) -> str:
 
 
 SAMPLES = {"gpt-mini": _story, "gpt-mini-chat": _reply, "llama-mini": _sums, "t5-mini": _answers, "bert-mini": _masks}
-SAMPLES["causal"] = _story

@@ -1,7 +1,6 @@
 """What the small models can do, measured on held-out inputs: the figures of their cards.
 
     measure(name, model, tokenizer, count)     claim -> value, for one of the models
-    headline(name, scores)                     the line that `doctor --data` shows
     bits_a_byte, ngram_bits_a_byte             the loss on a text in a unit that does not depend on the tokenizer
     token_f1, exact                            of a text against the wanted one
 
@@ -18,8 +17,8 @@ from random import Random
 import torch
 from torch import nn
 
-from utils import arithmetic, programs, stories
-from utils.small_models import making, recipes, samples, tasks, texts
+from utils import arithmetic, programs, runtime, stories, training
+from utils.small_models import recipes, samples, tasks, texts, vocabulary
 
 SPLIT = "test"
 SEEDS = (0, 1, 2)
@@ -31,28 +30,6 @@ def measure(name: str, model, tokenizer, count: int = COUNT) -> dict[str, float 
     """The scores of a model: shares from 0 to 1 but for bits a byte; a list has one value for each seed of sampling."""
     model.eval()
     return MEASURES[name](model, tokenizer, count)
-
-
-def headline(name: str, scores: dict) -> str:
-    """The scores that matter most, in a line."""
-    parts = []
-    for key, words in HEADLINES[name].items():
-        value = scores[key]
-        value = sum(value) / len(value) if isinstance(value, list) else value
-        parts.append(words.format(f"{100 * value:.0f} %" if "bits" not in key else f"{value:.2f}"))
-    return ", ".join(parts)
-
-
-HEADLINES = {
-    "gpt-mini": {"story_sentences_accepted": "parser accepts {} of its sentences",
-                 "stories_that_agree": "facts agree in {} of its stories",
-                 "documentation_bits_a_byte": "documentation {} bits a byte"},
-    "gpt-mini-chat": {"questions_right": "answers {} of the questions on an unseen story"},
-    "llama-mini": {"sums_right_greedy": "{} of the held-out sums right", "sums_that_think": "works out {} of them"},
-    "bert-mini": {"masks_filled": "fills {} of the masks in held-out stories"},
-    "t5-mini": {"translate_f1": "translates with F1 {}", "code_runs_equal": "{} of its programs run equal",
-                "question_exact": "{} of the questions right"},
-}  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -84,7 +61,7 @@ def bits_a_byte(model, tokenizer, documents: list[str], window: int = 256) -> fl
     """
     bits = count = 0.0
     for text in documents:
-        ids = [tokenizer.eos_token_id, *making.encoder_of(tokenizer)(text)]
+        ids = [tokenizer.eos_token_id, *vocabulary.encoder_of(tokenizer)(text)]
         count += len(text.encode())
         done = 1
         while done < len(ids):
@@ -104,7 +81,7 @@ def ngram_bits_a_byte(tokenizer, order: int = 5) -> float:
     from nltk.lm import WittenBellInterpolated
     from nltk.lm.preprocessing import padded_everygram_pipeline
 
-    encode = making.encoder_of(tokenizer)
+    encode = vocabulary.encoder_of(tokenizer)
     train = [[str(i) for i in encode(text)] for text in texts.documentation("train")]
     model = WittenBellInterpolated(order)
     model.fit(*padded_everygram_pipeline(order, train))
@@ -128,10 +105,14 @@ def mean(values) -> float:
 
 
 def _stories(model, tokenizer, count: int) -> dict:
+    """Stories that begin with the first sentence of a held-out one; only the sentences that the model adds are counted."""
+    beginnings = [texts.story(Random(f"beginning {number}"), SPLIT).sentences[0].english for number in range(count)]
     accepted, agree = [], []
     for seed in SEEDS:
-        verdicts = [stories.judge(text) for text in samples.write_stories(model, tokenizer, count, seed, TEMPERATURE)]
-        accepted.append(sum(v.accepted for v in verdicts) / max(1, sum(v.sentences for v in verdicts)))
+        added = samples.write_stories(model, tokenizer, beginnings, seed, TEMPERATURE)
+        verdicts = [stories.judge(f"{first} {text}") for first, text in zip(beginnings, added, strict=True)]
+        right, total = sum(v.accepted - 1 for v in verdicts), sum(v.sentences - 1 for v in verdicts)
+        accepted.append(right / max(1, total))
         agree.append(mean(v.agrees for v in verdicts))
     return {"story_sentences_accepted": accepted, "stories_that_agree": agree}
 
@@ -180,7 +161,7 @@ def _bert(model, tokenizer, count: int) -> dict:
     recipe = recipes.read("bert-mini")
     right = {}
     for kind in ("stories", "documentation", "written"):
-        batches = texts.MaskedWindows(making.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
+        batches = texts.MaskedWindows(vocabulary.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
                                       window=recipe.training["window"], split=SPLIT)  # fmt: skip
         hits = total = 0
         for index in range(max(1, count // 16)):
@@ -191,6 +172,48 @@ def _bert(model, tokenizer, count: int) -> dict:
         right[kind] = hits / total
     return {"masks_filled": right["stories"], "masks_filled_documentation": right["documentation"],
             "masks_filled_written": right["written"]}  # fmt: skip
+
+
+def head_start(model, tokenizer) -> dict:
+    """Accuracy on two written tasks after a short fine-tuning, from the model's weights and from random ones, three seeds.
+
+    Both starts have the same architecture, rows, steps and rate.
+    """
+    from transformers import BertConfig, BertForSequenceClassification
+
+    scores = {}
+    for task, labels in (("sentiment", 2), ("topic", 6)):
+        for start in ("pretrained", "random"):
+            found = []
+            for seed in SEEDS:
+                runtime.set_seed(seed)
+                config = BertConfig.from_dict(model.config.to_dict() | {"num_labels": labels, "hidden_dropout_prob": 0.1})
+                classifier = BertForSequenceClassification(config)
+                if start == "pretrained":
+                    classifier.bert.load_state_dict(model.bert.state_dict(), strict=False)  # it has no pooler
+                found.append(_fine_tuned(classifier, tokenizer, task, seed))
+            scores[f"{task}_after_a_{start}_start"] = found
+    return scores
+
+
+def _fine_tuned(classifier, tokenizer, task: str, seed: int) -> float:
+    """Test accuracy after four epochs over the training rows."""
+    rows = {split: tasks.written_pairs(task, split) for split in ("train", SPLIT)}
+    names = sorted({target for _, target in rows["train"]})
+
+    def collate(pairs: list[tuple[str, str]]) -> dict:
+        batch = tokenizer([source for source, _ in pairs], padding=True, truncation=True, return_tensors="pt",
+                          max_length=classifier.config.max_position_embeddings)  # fmt: skip
+        return dict(batch) | {"labels": torch.tensor([names.index(target) for _, target in pairs])}
+
+    batches = training.Shuffled(rows["train"], 16, collate, seed)
+    steps = 4 * batches.batches_an_epoch
+    training.train(classifier, lambda model, batch: model(**batch).loss, batches,
+                   training.Settings(steps=steps, learning_rate=3e-4, warmup=steps // 10))  # fmt: skip
+    with torch.no_grad():
+        right = [(classifier(**batch).logits.argmax(-1) == batch["labels"]).float()
+                 for batch in (collate(rows[SPLIT][i : i + 64]) for i in range(0, len(rows[SPLIT]), 64))]  # fmt: skip
+    return torch.cat(right).mean().item()
 
 
 def _t5(model, tokenizer, count: int) -> dict:

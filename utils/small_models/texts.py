@@ -5,7 +5,7 @@
     Windows                                 batch index -> windows of tokens; the same index gives the same batch
 
 A window is cut out of documents that follow each other, with the end-of-text token between them, so that no place is
-lost to padding. Where it begins in its first document is drawn too: otherwise a model would rarely see an ending.
+lost to padding.
 """
 
 from __future__ import annotations
@@ -125,17 +125,21 @@ class Windows:
             corpus = _documentation_ids(self.encode, self.end_of_text, self.split)
             start = rng.randrange(len(corpus) - length)
             return corpus[start : start + length]
-        return joined(self._documents(kind, rng), length, rng)
+        return joined(self._documents(kind, rng), self.end_of_text, length, rng)
 
     def _documents(self, kind: str, rng: Random) -> Iterator[list[int]]:
         while True:
             yield [*self.encode(DRAWN[kind](rng, self.split)), self.end_of_text]
 
 
-def joined(documents: Iterator[list[int]], length: int, rng: Random) -> list[int]:
-    """A window of `length` tokens out of documents in a row; it begins somewhere in the first one."""
+def joined(documents: Iterator[list[int]], end_of_text: int, length: int, rng: Random) -> list[int]:
+    """A window of `length` tokens out of documents in a row.
+
+    Half of the windows begin with the end-of-text token and a whole document, as one asks for a text from nothing; the
+    others anywhere in the first document, so that endings are seen as often as beginnings.
+    """
     first = next(documents)
-    ids = first[rng.randrange(len(first)) :]
+    ids = [end_of_text, *first] if rng.random() < 0.5 else first[rng.randrange(len(first)) :]
     while len(ids) < length:
         ids += next(documents)
     return ids[:length]

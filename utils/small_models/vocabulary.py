@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -87,3 +88,9 @@ def word_pieces(parts: dict[str, int], vocabulary_size: int):
     trained = BertWordPieceTokenizer(lowercase=True)
     trained.train_from_iterator(sample(parts), vocab_size=vocabulary_size, min_frequency=2, show_progress=False)
     return BertTokenizerFast(tokenizer_object=trained._tokenizer, do_lower_case=True)
+
+
+def encoder_of(tokenizer) -> Callable[[str], list[int]]:
+    """Text -> ids, without the tokens that a tokenizer puts around a text."""
+    backend = tokenizer.backend_tokenizer
+    return lambda text: backend.encode(text, add_special_tokens=False).ids

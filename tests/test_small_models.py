@@ -1,0 +1,511 @@
+"""The small models: what they read, how they are trained (killed, continued, damaged), and what the shipped ones can do."""
+
+import collections
+import dataclasses
+import json
+import math
+import os
+import subprocess
+import sys
+from random import Random
+
+import pytest
+import torch
+
+from utils import runtime, training
+from utils.environment import CommandError
+from utils.runtime import ROOT
+from utils.small_models import cards, making, recipes, scores, tasks, texts, vocabulary
+
+MODELS = recipes.names()
+SHIPPED = [name for name in MODELS if (recipes.FOLDER / name / "model.safetensors").exists()]
+TINY = dict(
+    what="a model for tests", lessons=(), kind="causal",
+    training={"steps": 12, "batch_size": 4, "window": 32, "learning_rate": 1e-2, "warmup": 2, "seed": 0},
+    tokenizer={"vocabulary": 300, "characters": {"stories": 5000}}, mixture={"stories": 0.7, "arithmetic": 0.3},
+    model={"class": "GPT2LMHeadModel", "config": "GPT2Config", "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 48},
+)  # fmt: skip
+
+
+NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return vocabulary.byte_pairs({"stories": 20_000, "documentation": 20_000}, 500)
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """`train` knows one small recipe, writes a log line every four steps, and does not look at samples."""
+    recipe = recipes.Recipe(name="gpt-mini", **TINY)
+    monkeypatch.setattr(recipes, "read", lambda name: recipe)
+    monkeypatch.setattr(making, "_log_every", lambda steps: 4)
+    monkeypatch.setattr(making, "VALIDATION_BATCHES", 1)
+    monkeypatch.setattr(making, "_show_sample", lambda *_: None)
+    monkeypatch.setattr(making.cards, "write", lambda *_: None)
+    return tmp_path / "model"
+
+
+# --- recipes ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipe_makes_a_model_and_its_batches(name):
+    recipe = recipes.read(name)
+    if "from" in recipe.model or "from" in recipe.tokenizer:
+        source = recipe.model.get("from") or recipe.tokenizer["from"]
+        assert source in MODELS
+        if source not in SHIPPED:
+            pytest.skip(f"{source} is not trained yet")
+    if recipe.kind == "heads":
+        return
+    tokenizer = making.tokenizer_for(recipe)
+    model = making.model_for(recipe, tokenizer)
+    batch = making.batches_for(recipe, tokenizer, model)(0)
+    model = model.eval()
+    with torch.no_grad():
+        loss = making.loss_for(model, recipe.kind)(model, batch).item()
+    assert loss < 1.3 * math.log(len(tokenizer)), "a model without training is about as good as guessing"
+    assert batch["input_ids"].max() < len(tokenizer) <= model.config.vocab_size
+
+
+def test_an_unknown_name_is_met_with_the_near_one():
+    with pytest.raises(CommandError, match="no recipe for gpt-mimi. Did you mean gpt-mini"):
+        recipes.read("gpt-mimi")
+
+
+@pytest.mark.parametrize("content", ["what = ", "what = 'x'\nkind = 'causal'\n", "lessons = 3"])
+def test_a_damaged_recipe(monkeypatch, tmp_path, content):
+    (tmp_path / "gpt-mini").mkdir()
+    (tmp_path / "gpt-mini" / "recipe.toml").write_text(content)
+    monkeypatch.setattr(recipes, "FOLDER", tmp_path)
+    with pytest.raises(CommandError, match="recipe.toml cannot be read"):
+        recipes.read("gpt-mini")
+
+
+# --- texts --------------------------------------------------------------------------------------------------------
+
+
+def windows(tokenizer, **options):
+    settings = dict(mixture={"stories": 0.5, "documentation": 0.3, "arithmetic": 0.2}, batch_size=64, window=24, positions=40)
+    return texts.Windows(vocabulary.encoder_of(tokenizer), tokenizer.eos_token_id, **settings | options)
+
+
+def test_a_batch_is_a_function_of_its_index(tokenizer):
+    first, again = windows(tokenizer), windows(tokenizer)
+    again(7)
+    for name, value in first(3).items():
+        assert torch.equal(value, again(3)[name]) and value.shape == (64, 24)
+    assert not torch.equal(first(3)["input_ids"], first(4)["input_ids"])
+    assert not torch.equal(first(3)["input_ids"], windows(tokenizer, split="test")(3)["input_ids"])
+
+
+def test_labels_are_one_place_on_and_positions_are_all_trained(tokenizer):
+    batch = windows(tokenizer)(0)
+    assert torch.equal(batch["input_ids"][:, 1:], batch["labels"][:, :-1])
+    places = torch.cat([windows(tokenizer)(index)["position_ids"] for index in range(20)])
+    assert set(places.flatten().tolist()) == set(range(40)) and (places.diff(dim=1) == 1).all()
+
+
+def test_half_of_the_windows_begin_with_a_whole_document(tokenizer):
+    batch = windows(tokenizer, mixture={"stories": 1.0}, batch_size=400)(0)
+    share = (batch["input_ids"][:, 0] == tokenizer.eos_token_id).float().mean()
+    assert 0.42 < share < 0.58
+
+
+def test_no_text_is_in_two_splits():
+    drawn = {split: {texts.story(Random(n), split).english for n in range(200)} for split in ("train", "validation", "test")}
+    documents = {split: set(texts.documentation(split)) for split in drawn}
+    written = {split: set(texts.written_texts(split)) for split in drawn}
+    for found in (drawn, documents, written):
+        assert all(found.values())
+        assert not found["train"] & found["validation"] and not (found["train"] | found["validation"]) & found["test"]
+
+
+def test_masks_are_chosen_as_in_bert():
+    pieces = vocabulary.word_pieces({"stories": 20_000}, 400)
+    batches = texts.MaskedWindows(vocabulary.encoder_of(pieces), pieces, {"stories": 1.0}, batch_size=64, window=40)
+    whole = [batches(index) for index in range(12)]
+    ids, labels = (torch.cat([batch[name] for batch in whole]) for name in ("input_ids", "labels"))
+    assert ids.shape == (768, 40) and (ids[:, 0] == pieces.cls_token_id).all() and (ids[:, -1] == pieces.sep_token_id).all()
+    chosen = labels != texts.IGNORED
+    assert not chosen[:, 0].any() and not chosen[:, -1].any()
+    assert chosen[:, 1:-1].float().mean().item() == pytest.approx(0.15, abs=0.01)
+    assert (ids[chosen] == pieces.mask_token_id).float().mean().item() == pytest.approx(0.8, abs=0.02)
+    assert (ids[chosen] == labels[chosen]).float().mean().item() == pytest.approx(0.1, abs=0.02)
+    assert (ids[~chosen] != pieces.mask_token_id).all()
+
+
+# --- tokenizers ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tokenizer_cuts_digits_and_keeps_thoughts(tokenizer):
+    text = "<|user|>12+30=<|end|><|assistant|><think>2+0</think>42<|end|>"
+    ids = tokenizer(text).input_ids
+    assert tokenizer.decode(ids) == text
+    assert tokenizer.decode(ids, skip_special_tokens=True) == "12+30=<think>2+0</think>42"
+    assert [tokenizer.decode(i) for i in tokenizer("1234").input_ids] == list("1234")
+
+
+def test_the_chat_template_writes_what_the_models_read(tokenizer):
+    turns = [{"role": "user", "content": "Hello"}, {"role": "assistant", "content": "Good morning."}]
+    written = tokenizer.apply_chat_template(turns, tokenize=False)
+    assert written == texts.turn(texts.USER, "Hello") + texts.turn(texts.ASSISTANT, "Good morning.")
+    assert tokenizer.apply_chat_template(turns[:1], tokenize=False, add_generation_prompt=True).endswith(texts.ASSISTANT)
+    with pytest.raises(Exception, match="user and assistant only"):
+        tokenizer.apply_chat_template([{"role": "tool", "content": "x"}], tokenize=False)
+
+
+# --- tasks --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", tasks.PREFIXES)
+def test_a_pair_begins_with_its_prefix(task):
+    for number in range(30):
+        source, target = tasks.pair(task, Random(number), "validation", 0.3 if tasks.written_pairs(task, "validation") else 0)
+        assert source.startswith(tasks.PREFIXES[task]) and target.strip()
+
+
+def test_a_question_comes_with_the_sentence_that_answers_it():
+    for number in range(100):
+        source, target = tasks.pair("question", Random(number), "validation")
+        name = target.split()[-1]
+        if target.istitle() and target != "No." and target != "Yes.":
+            assert name in source.partition("context:")[2]
+
+
+def test_entities_as_text():
+    tokens, labels = ["Ana", "Kovač", "left", "Porto", ",", "Porto", "!"], ["B-PER", "I-PER", "O", "B-LOC", "O", "B-LOC", "O"]
+    assert tasks.entities_text(tokens, labels) == "PER: Ana Kovač; LOC: Porto"
+    assert tasks.entities_text(["Rain"], ["O"]) == tasks.NO_ENTITIES
+    assert tasks.spans(["A", "B", "C"], ["I-PER", "I-LOC", "B-LOC"]) == [("PER", ["A"]), ("LOC", ["B"]), ("LOC", ["C"])]
+
+
+def test_pairs_have_the_shapes_of_the_recipe(tokenizer):
+    shapes = [{"share": 0.5, "tasks": {"translate": 1.0}, "rows": 3, "source": 90, "target": 80},
+              {"share": 0.5, "tasks": {"topic": 1.0}, "rows": 2, "source": 250, "target": 12}]  # fmt: skip
+    pairs = tasks.Pairs(vocabulary.with_end(tokenizer), shapes, {"translate": 0.5}, start=tokenizer.pad_token_id)
+    seen = collections.Counter()
+    for index in range(12):
+        batch = pairs(index)
+        seen[tuple(batch["input_ids"].shape), tuple(batch["labels"].shape)] += 1
+        assert torch.equal(batch["input_ids"], pairs(index)["input_ids"])
+        lengths = batch["attention_mask"].sum(1) - 1
+        assert (batch["input_ids"].gather(1, lengths[:, None]) == tokenizer.eos_token_id).all()
+        assert (batch["decoder_input_ids"][:, 0] == tokenizer.pad_token_id).all()
+        known = batch["labels"] != texts.IGNORED
+        shifted = batch["decoder_input_ids"][:, 1:]
+        assert torch.equal(shifted[known[:, 1:]], batch["labels"][:, :-1][known[:, 1:]])
+    assert set(seen) == {((3, 90), (3, 80)), ((2, 250), (2, 12))}
+
+
+def test_only_what_the_assistant_says_has_labels(tokenizer):
+    conversations = tasks.Conversations(vocabulary.encoder_of(tokenizer), {"told": 0.5, "brought": 0.5}, batch_size=6, window=900)
+    batch = conversations(0)
+    for ids, labels in zip(batch["input_ids"], batch["labels"], strict=True):
+        said = tokenizer.decode(labels[labels != texts.IGNORED])
+        whole = tokenizer.decode(ids)
+        answers = [part.partition(texts.END_OF_TURN)[0] for part in whole.split(texts.ASSISTANT)[1:]]
+        assert said == "".join(answer + texts.END_OF_TURN for answer in answers)
+
+
+# --- training -----------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_after(monkeypatch, step):
+    """The log's note kills the training, as a signal would between two steps."""
+    note = making.Log.note
+
+    def dying(self, done, loss):
+        note(self, done, loss)
+        if done == step:
+            raise Killed
+
+    monkeypatch.setattr(making.Log, "note", dying)
+    return note
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_a_killed_training_goes_on_exactly(monkeypatch, tiny, capsys):
+    whole = making.train("gpt-mini", out=tiny.with_name("whole"))
+    note = killed_after(monkeypatch, 6)
+    with pytest.raises(Killed):
+        making.train("gpt-mini", out=tiny)
+    assert not (tiny / "model.safetensors").exists() and (tiny / "checkpoint.pt").exists()
+    monkeypatch.setattr(making.Log, "note", note)
+    making.train("gpt-mini", out=tiny)
+    assert "Going on" in capsys.readouterr().out
+    for name, value in weights(whole).items():
+        assert torch.equal(value, weights(tiny)[name])
+    logs = [[json.loads(line) | {"seconds": 0} for line in (folder / "log.jsonl").open()] for folder in (whole, tiny)]
+    assert [row["step"] for row in logs[0]] == [4, 8, 12] and logs[0] == logs[1]
+    assert not (tiny / "checkpoint.pt").exists()
+    making.train("gpt-mini", out=tiny)
+    assert "complete" in capsys.readouterr().out
+
+
+def test_what_is_saved_is_small_and_loads_as_float32(tiny):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = making.train("gpt-mini", out=tiny)
+    assert all(value.dtype == torch.float16 for value in weights(folder).values())
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(str(folder)), AutoTokenizer.from_pretrained(str(folder))
+    assert model.dtype == torch.float32 and len(tokenizer) == model.config.vocab_size
+    assert not [file.name for file in folder.iterdir() if file.name.startswith(".")]
+
+
+def test_minutes_shorten_the_training(monkeypatch, tiny, capsys):
+    monkeypatch.setitem(TINY["training"], "steps", 10_000)
+    making.train("gpt-mini", minutes=0.02, out=tiny)
+    assert "steps fit into 0.02 minutes" in capsys.readouterr().out
+    assert 10 <= json.loads((tiny / "run.json").read_text())["steps"] < 10_000
+
+
+def damaged(folder, kind):
+    file = folder / "checkpoint.pt"
+    if kind == "truncated":
+        file.write_bytes(file.read_bytes()[:-100])
+    elif kind == "edited":
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0xFF
+        file.write_bytes(content)
+    elif kind == "tokenizer":
+        text = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        (folder / "tokenizer.json").write_text(text.replace('"digits"', '"digit"').replace("\\\\p{N}", "\\\\p{N}+"), encoding="utf-8")
+    elif kind == "run":
+        (folder / "run.json").write_text("{")
+    elif kind == "steps":
+        run = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps(run | {"steps": 14}))
+
+
+@pytest.mark.parametrize("kind, says", [
+    ("truncated", "damaged or no checkpoint"), ("edited", "damaged or no checkpoint"), ("steps", "steps changed"),
+    ("tokenizer", "the tokenizer .* is not the one"), ("run", "run.json cannot be read"),
+])  # fmt: skip
+def test_a_damaged_training_is_refused_and_nothing_is_lost(monkeypatch, tiny, kind, says):
+    note = killed_after(monkeypatch, 6)
+    with pytest.raises(Killed):
+        making.train("gpt-mini", out=tiny)
+    monkeypatch.setattr(making.Log, "note", note)
+    damaged(tiny, kind)
+    before = (tiny / "checkpoint.pt").read_bytes()
+    with pytest.raises(CommandError, match=says) as error:
+        making.train("gpt-mini", out=tiny)
+    assert "\n" not in str(error.value) and (tiny / "checkpoint.pt").read_bytes() == before
+    making.train("gpt-mini", out=tiny, fresh=True)
+    assert (tiny / "model.safetensors").exists()
+
+
+def test_another_length_is_refused(monkeypatch, tiny):
+    killed_after(monkeypatch, 6)
+    with pytest.raises(Killed):
+        making.train("gpt-mini", out=tiny)
+    with pytest.raises(CommandError, match="another --minutes"):
+        making.train("gpt-mini", minutes=1, out=tiny)
+
+
+def test_no_number_ends_the_training_and_keeps_the_checkpoint(monkeypatch, tiny):
+    loss_for = making.loss_for
+    count = 0
+
+    def poisoned(model, kind):
+        loss_of = loss_for(model, kind)
+
+        def wrong(*arguments):
+            nonlocal count
+            count += model.training
+            return loss_of(*arguments) * (float("nan") if count > 9 else 1)
+
+        return wrong
+
+    monkeypatch.setattr(making, "loss_for", poisoned)
+    with pytest.raises(CommandError, match="The loss of step 10 is nan.*The last checkpoint is untouched"):
+        making.train("gpt-mini", out=tiny)
+    assert training.load_checkpoint(tiny / "checkpoint.pt")["step"] == 8
+
+
+TOGETHER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+sys.path.insert(0, {tests!r})
+import test_small_models as here
+from utils.small_models import cards, making, recipes
+here.TINY["model"] |= here.NO_DROPOUT
+recipes.read = lambda name: recipes.Recipe(name=name, **here.TINY)
+making._show_sample = cards.write = lambda *_: None
+making._dtype = lambda device: here.torch.float32
+making.train("gpt-mini", out=Path({out!r}))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_do_what_one_does_with_twice_the_batch(monkeypatch, tiny):
+    """By `torchrun`: the same weights as one process that accumulates two batches a step."""
+    script = tiny.with_name("together.py")
+    script.write_text(TOGETHER.format(root=str(ROOT), tests=str(ROOT / "tests"), out=str(tiny)))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "2 processes" in done.stdout and done.stdout.count("Saved in") == 1
+    for name, value in NO_DROPOUT.items():
+        monkeypatch.setitem(TINY["model"], name, value)
+    monkeypatch.setattr(making, "_dtype", lambda device: torch.float32)
+    settings = making._settings
+    monkeypatch.setattr(making, "_settings", lambda *a: dataclasses.replace(settings(*a), accumulate=2))
+    twice = making.train("gpt-mini", out=tiny.with_name("twice"))
+    monkeypatch.setattr(making, "_settings", settings)
+    once = making.train("gpt-mini", out=tiny.with_name("once"))
+    # Outputs are compared and not weights: the bias of the keys has no gradient but rounding, which AdamW makes large.
+    together, alone, other = (outputs(folder) for folder in (tiny, twice, once))
+    torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
+    assert (together - other).abs().max() > 0.2
+
+
+@torch.no_grad()
+def outputs(folder):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(str(folder))(torch.arange(30)[None]).logits
+
+
+def test_a_tokenizer_that_does_not_fit_the_model(monkeypatch, tiny, tokenizer):
+    folder = making.train("gpt-mini", out=tiny)
+    monkeypatch.setattr(recipes, "FOLDER", folder.parent)
+    recipe = recipes.Recipe(name="chat", **TINY | {"model": {"class": "GPT2LMHeadModel", "from": folder.name}})
+    with pytest.raises(CommandError, match="do not belong together"):
+        making.model_for(recipe, tokenizer)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk(tiny):
+    from utils import launcher
+
+    tiny.mkdir()
+    os.symlink("/dev/full", tiny / "tokenizer.json")
+    with pytest.raises(Exception) as error:
+        making.train("gpt-mini", out=tiny)
+    assert "No space left" in str(error.value) or "disk is full" in launcher.describe(error.value)
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (["train"], "NAME"), (["train", "gpt-mimi"], "Did you mean gpt-mini"), (["train", "gpt-mini", "--minutes", "0"], "minutes"),
+    (["train", "gpt-mini", "--minutes", "nan"], "minutes"), (["train", "gpt-mini", "--device", "tpu"], "tpu"),
+])  # fmt: skip
+def test_bad_arguments_get_one_line(arguments, says):
+    done = subprocess.run([sys.executable, "-m", "utils", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0 and says in done.stderr and done.stderr.count("\n") == 1
+
+
+# --- measures -----------------------------------------------------------------------------------------------------
+
+
+def test_measures_of_a_text():
+    assert scores.exact("The kite.", "kite") and not scores.exact("the red kite", "kite")
+    assert scores.token_f1("the red kite", "kite") == pytest.approx(2 / 3) and scores.token_f1("dog", "kite") == 0
+    assert scores.entity_f1([("PER: Mia; LOC: Porto", "PER: Mia"), ("no entities", "no entities")]) == pytest.approx(2 / 3)
+    assert scores.entity_f1([("no entities", "PER: Mia")]) == 0
+
+
+def test_bits_a_byte_of_a_model_that_guesses(tokenizer):
+    """A uniform model pays log2(V) bits a token, however the text is cut into windows."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=1, n_positions=64)).eval()
+    for parameter in model.parameters():
+        torch.nn.init.zeros_(parameter)
+    documents = [text[:2000] for text in texts.documentation("test")[:5]]
+    tokens = sum(len(vocabulary.encoder_of(tokenizer)(text)) for text in documents)
+    expected = tokens * math.log2(len(tokenizer)) / sum(len(text.encode()) for text in documents)
+    for window in (8, 33, 64):
+        assert scores.bits_a_byte(model, tokenizer, documents, window) == pytest.approx(expected, rel=1e-5)
+
+
+# --- the shipped models -------------------------------------------------------------------------------------------
+
+
+def load(name):
+    import transformers
+
+    recipe, folder = recipes.read(name), str(recipes.FOLDER / name)
+    return getattr(transformers, recipe.model["class"]).from_pretrained(folder).eval(), transformers.AutoTokenizer.from_pretrained(folder)
+
+
+def test_all_models_are_there_and_together_no_more_than_40_mb():
+    assert SHIPPED == MODELS
+    files = [file for file in recipes.FOLDER.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) <= 40e6
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if recipes.read(name).kind != "heads"])
+def test_a_model_loads_with_nothing_of_the_course(name, tmp_path):
+    """And in less than a second, once the libraries are imported; bounds here are for a busy machine."""
+    automatic = {"causal": "AutoModelForCausalLM", "chat": "AutoModelForCausalLM", "masked": "AutoModelForMaskedLM",
+                 "text-to-text": "AutoModelForSeq2SeqLM"}[recipes.read(name).kind]  # fmt: skip
+    script = f"""
+import sys, time
+from transformers import AutoTokenizer, {automatic}
+import transformers.models.auto.modeling_auto
+start = time.perf_counter()
+model, report = {automatic}.from_pretrained({str(recipes.FOLDER / name)!r}, output_loading_info=True)
+tokenizer = AutoTokenizer.from_pretrained({str(recipes.FOLDER / name)!r})
+print(time.perf_counter() - start)
+assert not report["missing_keys"] and not report["unexpected_keys"] and str(model.dtype) == "torch.float32"
+assert tokenizer.decode(tokenizer("Mia found a kite.").input_ids, skip_special_tokens=True).lower() == "mia found a kite."
+assert not any(module.partition(".")[0] == "utils" for module in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split()[-1]) < 10
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if recipes.read(name).kind in ("causal", "chat", "text-to-text")])
+def test_a_hundred_tokens_with_the_cache(name):
+    model, tokenizer = load(name)
+    ids = tokenizer("Mia found a kite.", return_tensors="pt").input_ids
+    options = dict(min_new_tokens=100, max_new_tokens=100, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+    model.generate(ids, max_new_tokens=3)
+    best = min(runtime.seconds(lambda: model.generate(ids, **options), repeats=1) for _ in range(3))
+    assert best < 5, "a second on two idle cores; five on a busy machine"
+
+
+def margin(share, count):
+    """Four standard errors of a share measured on so many inputs, and of the card's own."""
+    return 4 * math.sqrt(max(share * (1 - share), 0.02) * (1 / count + 1 / scores.COUNT))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_figures_of_the_card_hold(name):
+    """A sample is measured again: other inputs than most of the card's, so the margin is that of chance."""
+    if recipes.read(name).kind == "heads":
+        pytest.skip("tests/test_heads.py measures them")
+    count = 24
+    measured = scores.measure(name, *load(name), count=count)
+    written = recipes.read_scores(name)
+    for key, value in measured.items():
+        values, known = (value, written[key]) if isinstance(value, list) else ([value], [written[key]])
+        found, expected = sum(values) / len(values), sum(known) / len(known)
+        bound = 0.35 if "bits" in key else margin(expected, count)
+        assert abs(found - expected) <= bound, f"{key}: {found:.3f} now, {expected:.3f} in the card"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_says_what_the_scores_say(name):
+    card = (recipes.FOLDER / name / "README.md").read_text(encoding="utf-8")
+    assert cards.NOTES in card and f"python -m utils train {name}" in card
+    if recipes.read(name).kind != "heads":
+        for key, value in recipes.read_scores(name).items():
+            assert f"| {key.replace('_', ' ')} | {cards.shown(key, value)} |" in card
+        assert recipes.headline(name)

@@ -1,0 +1,286 @@
+"""What a classifier's answers are worth: scores, how sure they are, and whether its probabilities mean what they say.
+
+    confusion_matrix, accuracy, precision_recall_f1, f1     counted from labels and predictions
+    bootstrap_interval                   how far a score would move on another test set of the same kind
+    paired_bootstrap, mcnemar            is one model better than another, on the same rows?
+    expected_calibration_error, reliability_curve, negative_log_likelihood, brier    do the probabilities hold?
+    fit_temperature, softened            one number that mends probabilities that are too sure of themselves
+
+Labels and predictions are whole numbers 0 .. K - 1, probabilities and scores (N, K): lists, arrays or tensors on the CPU.
+Nothing here draws a random number but from the generator or the seed that is handed to it.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy
+
+Generator = numpy.random.Generator | int
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """A score, and the range in which it would lie on most other samples of the same kind and size."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class Bin:
+    """The rows whose confidence lies in one range: how many, how sure on average, and how often right."""
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Counts
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def confusion_matrix(labels, predictions, classes: int | None = None) -> numpy.ndarray:
+    """How often class i was called class j: whole numbers (K, K), true classes down, predicted ones across.
+
+    classes: K; None for the largest number that occurs, plus one.
+    Raises ValueError where the two differ in length, are empty, or hold something else than whole numbers 0 .. K - 1.
+    """
+    labels, predictions = _two_columns(labels, predictions)
+    largest = int(max(labels.max(), predictions.max()))
+    classes = largest + 1 if classes is None else classes
+    if largest >= classes:
+        raise ValueError(f"Class {largest} occurs, but there are {classes} classes, 0 to {classes - 1}. Count from 0.")
+    return numpy.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
+
+
+def accuracy(labels, predictions) -> float:
+    """The share of rows that are right. Raises ValueError as `confusion_matrix` does."""
+    labels, predictions = _two_columns(labels, predictions)
+    return float((labels == predictions).mean())
+
+
+def precision_recall_f1(labels, predictions, classes: int | None = None) -> numpy.ndarray:
+    """Precision, recall and F1 of each class, (K, 3).
+
+    precision: of the rows called so, the share that are so. recall: of the rows that are so, the share called so.
+    F1: the harmonic mean of the two, 2 P R / (P + R). What would be 0 / 0 is 0, as in scikit-learn.
+    """
+    table = confusion_matrix(labels, predictions, classes)
+    right = table.diagonal().astype(float)
+    precision = _share(right, table.sum(0))
+    recall = _share(right, table.sum(1))
+    return numpy.stack([precision, recall, _share(2 * right, table.sum(0) + table.sum(1))], axis=1)
+
+
+def f1(labels, predictions, average: str = "macro") -> float:
+    """One F1 for all classes. "macro": their mean, each class counts the same; "micro": from the pooled counts.
+
+    A class that neither occurs nor is predicted has no F1 and is left out of the mean, as in scikit-learn. With one label
+    a row the micro average is the accuracy. Raises ValueError for another average.
+    """
+    if average not in ("macro", "micro"):
+        raise ValueError(f"There is no average {average!r} here. Choose macro (each class counts the same) or micro.")
+    if average == "micro":
+        return accuracy(labels, predictions)
+    table = confusion_matrix(labels, predictions)
+    occurs = table.sum(0) + table.sum(1) > 0
+    return float(precision_recall_f1(labels, predictions)[occurs, 2].mean())
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# How sure is a score
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def bootstrap_interval(
+    metric: Callable, labels, predictions, generator: Generator, level: float = 0.95, samples: int = 1000
+) -> Interval:
+    """The percentile bootstrap: the metric on many samples of the rows, each drawn with replacement and equally long.
+
+    metric: of labels and predictions (accuracy, f1 ...). generator: one of NumPy's, or a seed.
+    level: the share of the samples' values that lies inside. Only the rows are drawn anew: the interval speaks of another
+    test set, not of another training.
+
+    Raises ValueError for a level that is not between 0 and 1, for fewer than 20 samples, and as `confusion_matrix` does.
+    Source: Efron, "Bootstrap methods: another look at the jackknife" (1979), Annals of Statistics 7(1).
+    """
+    labels, predictions = _two_columns(labels, predictions)
+    drawn = [metric(labels[rows], predictions[rows]) for rows in _resampled(len(labels), generator, level, samples)]
+    return Interval(float(metric(labels, predictions)), *_middle(drawn, level))
+
+
+def paired_bootstrap(
+    metric: Callable, labels, first, second, generator: Generator, level: float = 0.95, samples: int = 1000
+) -> Interval:
+    """metric(second) - metric(first), with its interval: both models are scored on the same drawn rows.
+
+    Rows that are hard for both move both scores and not the difference, so this interval is narrower than what the two
+    intervals of the models suggest. Arguments and errors are those of `bootstrap_interval`.
+    """
+    labels, first = _two_columns(labels, first)
+    _, second = _two_columns(labels, second)
+
+    def gain(rows) -> float:
+        return float(metric(labels[rows], second[rows]) - metric(labels[rows], first[rows]))
+
+    drawn = [gain(rows) for rows in _resampled(len(labels), generator, level, samples)]
+    return Interval(gain(slice(None)), *_middle(drawn, level))
+
+
+def mcnemar(labels, first, second) -> tuple[int, int, float]:
+    """Rows that only the first has right, rows that only the second has right, and McNemar's exact p-value.
+
+    If both were equally good, each row on which just one is right would be a throw of a coin. The p-value is the chance
+    that such throws are at least as uneven as these (two-sided). Rows that both have right or wrong say nothing.
+    Source: McNemar (1947), Psychometrika 12(2), with the binomial distribution in the place of chi-squared.
+    """
+    labels, first = _two_columns(labels, first)
+    _, second = _two_columns(labels, second)
+    only_first = int(((first == labels) & (second != labels)).sum())
+    only_second = int(((first != labels) & (second == labels)).sum())
+    throws = only_first + only_second
+    tail = sum(math.comb(throws, k) for k in range(min(only_first, only_second) + 1))
+    return only_first, only_second, min(1.0, 2 * tail / 2**throws)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Calibration
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def reliability_curve(labels, probabilities, bins: int = 10) -> list[Bin]:
+    """Confidence against accuracy: the rows in bins of equal width by the probability of the predicted class.
+
+    A probability on an edge falls into the bin below it. Bins without rows are left out.
+    Raises ValueError for probabilities that are no such, fewer bins than one, and as `confusion_matrix` does.
+    """
+    if bins < 1:
+        raise ValueError(f"{bins} bins hold nothing. Ask for 1 or more; 10 is usual.")
+    labels, probabilities = _labels_and_probabilities(labels, probabilities)
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    place = numpy.clip(numpy.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    return [
+        Bin(k / bins, (k + 1) / bins, int(inside.sum()), float(confidence[inside].mean()), float(right[inside].mean()))
+        for k in range(bins)
+        if (inside := place == k).any()
+    ]
+
+
+def expected_calibration_error(labels, probabilities, bins: int = 10) -> float:
+    """The mean distance between confidence and accuracy, over the bins, weighted by their rows.
+
+    0 where each 80 % is right in 80 of 100 cases. It is never quite 0 on few rows, and it depends on the bins.
+    Source: Guo et al., "On Calibration of Modern Neural Networks" (2017, arXiv 1706.04599), equation 3.
+    """
+    curve = reliability_curve(labels, probabilities, bins)
+    return sum(b.count * abs(b.accuracy - b.confidence) for b in curve) / sum(b.count for b in curve)
+
+
+def negative_log_likelihood(labels, probabilities) -> float:
+    """The mean of -log of the true class's probability: the cross-entropy that training lowers."""
+    labels, probabilities = _labels_and_probabilities(labels, probabilities)
+    chosen = probabilities[numpy.arange(len(labels)), labels]
+    return float(-numpy.log(numpy.clip(chosen, numpy.finfo(float).tiny, 1)).mean())
+
+
+def brier(labels, probabilities) -> float:
+    """The mean squared distance between the probabilities and the truth as 0 and 1, summed over classes: 0 to 2."""
+    labels, probabilities = _labels_and_probabilities(labels, probabilities)
+    return float(((probabilities - numpy.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
+
+
+def softened(scores, temperature: float) -> numpy.ndarray:
+    """softmax(scores / temperature), (N, K): above 1 less sure, below 1 more; the order of the classes stays.
+
+    Raises ValueError for a temperature that is not above 0.
+    """
+    if not temperature > 0:
+        raise ValueError(f"Scores are divided by the temperature, so it must be above 0, not {temperature}.")
+    scores = _matrix(scores) / temperature
+    powers = numpy.exp(scores - scores.max(1, keepdims=True))
+    return powers / powers.sum(1, keepdims=True)
+
+
+def fit_temperature(labels, scores, lowest: float = 0.05, highest: float = 20.0) -> float:
+    """The temperature under which these rows' labels are likeliest. Fit it on validation rows, never on the test.
+
+    scores: (N, K), what the softmax gets. The loss is convex in 1 / temperature, so a search that keeps the better of two
+    inner points (golden section) finds its one lowest place. Source: Guo et al. (2017, arXiv 1706.04599), section 4.2.
+    """
+    scores = _matrix(scores)
+
+    def loss(inverse: float) -> float:
+        return negative_log_likelihood(labels, softened(scores, 1 / inverse))
+
+    low, high, golden = 1 / highest, 1 / lowest, (math.sqrt(5) - 1) / 2
+    for _ in range(80):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
+    return 2 / (low + high)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _two_columns(labels, predictions) -> tuple[numpy.ndarray, numpy.ndarray]:
+    labels, predictions = numpy.asarray(labels), numpy.asarray(predictions)
+    if labels.shape != predictions.shape or labels.ndim != 1:
+        raise ValueError(
+            f"Labels {labels.shape} and predictions {predictions.shape} must be two equally long lists of classes. "
+            "Of scores (N, K) take the largest first: scores.argmax(1)."
+        )
+    if len(labels) == 0:
+        raise ValueError("There are no rows, so there is nothing to measure. Was everything filtered away?")
+    for name, column in (("labels", labels), ("predictions", predictions)):
+        if column.dtype == bool:
+            continue
+        if not numpy.issubdtype(column.dtype, numpy.integer) or column.min() < 0:
+            raise ValueError(
+                f"The {name} must be whole numbers from 0, but are {column.dtype}, the smallest {column.min()}. "
+                "Leave rows without a class out, and make classes of probabilities with argmax."
+            )
+    return labels.astype(int), predictions.astype(int)
+
+
+def _labels_and_probabilities(labels, probabilities) -> tuple[numpy.ndarray, numpy.ndarray]:
+    probabilities = _matrix(probabilities)
+    labels, _ = _two_columns(labels, probabilities.argmax(1))
+    if labels.max() >= probabilities.shape[1]:
+        raise ValueError(f"Class {labels.max()} has no column: the probabilities are {probabilities.shape[1]} wide.")
+    if probabilities.min() < 0 or not numpy.allclose(probabilities.sum(1), 1, atol=1e-4):
+        raise ValueError("These are no probabilities: each row must add up to 1. Put scores through a softmax first.")
+    return labels, probabilities
+
+
+def _matrix(values) -> numpy.ndarray:
+    values = numpy.asarray(values, dtype=float)
+    if values.ndim != 2 or values.shape[1] < 2 or not numpy.isfinite(values).all():
+        raise ValueError(f"(N, K) finite numbers are asked for, a row each and K >= 2 classes, not {values.shape}.")
+    return values
+
+
+def _share(part: numpy.ndarray, whole: numpy.ndarray) -> numpy.ndarray:
+    return numpy.divide(part, whole, out=numpy.zeros(len(part)), where=whole > 0)
+
+
+def _resampled(rows: int, generator: Generator, level: float, samples: int):
+    """Indices (rows,) of each sample."""
+    if not 0 < level < 1:
+        raise ValueError(f"The level is a share between 0 and 1, such as 0.95, not {level}.")
+    if samples < 20:
+        raise ValueError(f"{samples} samples cannot show the ends of an interval. Draw 1,000.")
+    generator = numpy.random.default_rng(generator)  # a seed makes a new one, a generator stays itself
+    for _ in range(samples):
+        yield generator.integers(0, rows, rows)
+
+
+def _middle(values: list[float], level: float) -> tuple[float, float]:
+    return tuple(float(end) for end in numpy.quantile(values, [(1 - level) / 2, (1 + level) / 2]))

@@ -28,6 +28,9 @@
         arithmetic     problems with worked steps, in two habits, and their verifier
         programs       Python functions and their JavaScript twins, checked by running both
 
+    How the small models are made
+        small_models   recipes, texts, tokenizers, `python -m utils train`, what the models can do
+
     What the notebooks show
         metrics        scores with their intervals, comparisons of two models, calibration
         recorded       the logs of runs too long for a class, in data/runs

@@ -112,7 +112,7 @@ MISTAKES = {
     "1.4": [
         (span("return starts.index(max(starts)), ends.index(max(ends))"), "cannot be chosen apart"),
         (searched("range(start, len(ends))"), "2 are allowed"),
-        (searched("range(start, min(start + longest - 1, len(ends)))"), "Start 1 and end 2"),
+        (searched("range(start, min(start + longest - 1, len(ends)))"), "the limit counts both ends"),
         (span("start = starts.index(max(starts))\nstop = min(start + longest, len(ends))\n"
               "return start, max(range(start, stop), key=lambda end: ends[end])"), "with the sum 12"),
         (searched("range(start, min(start + longest, len(ends)))", best="0"), "do not begin with a best of 0"),

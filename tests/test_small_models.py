@@ -50,6 +50,7 @@ def tiny(monkeypatch, tmp_path):
 # --- recipes ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recipe_makes_a_model_and_its_batches(name):
     recipe = recipes.read(name)
@@ -264,6 +265,7 @@ def test_what_is_saved_is_small_and_loads_as_float32(tiny):
     assert not [file.name for file in folder.iterdir() if file.name.startswith(".")]
 
 
+@pytest.mark.slow
 def test_minutes_shorten_the_training(monkeypatch, tiny, capsys):
     monkeypatch.setitem(TINY["training"], "steps", 10_000)
     making.train("gpt-mini", minutes=0.02, out=tiny)
@@ -289,6 +291,7 @@ def damaged(folder, kind):
         (folder / "run.json").write_text(json.dumps(run | {"steps": 14}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind, says", [
     ("truncated", "damaged or no checkpoint"), ("edited", "damaged or no checkpoint"), ("steps", "steps changed"),
     ("tokenizer", "the tokenizer .* is not the one"), ("run", "run.json cannot be read"),
@@ -307,6 +310,7 @@ def test_a_damaged_training_is_refused_and_nothing_is_lost(monkeypatch, tiny, ki
     assert (tiny / "model.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_another_length_is_refused(monkeypatch, tiny):
     killed_after(monkeypatch, 6)
     with pytest.raises(Killed):
@@ -399,6 +403,7 @@ def test_a_full_disk(tiny):
     assert "No space left" in str(error.value) or "disk is full" in launcher.describe(error.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments, says", [
     (["train"], "NAME"), (["train", "gpt-mimi"], "Did you mean gpt-mini"), (["train", "gpt-mini", "--minutes", "0"], "minutes"),
     (["train", "gpt-mini", "--minutes", "nan"], "minutes"), (["train", "gpt-mini", "--device", "tpu"], "tpu"),
@@ -448,6 +453,7 @@ def test_all_models_are_there_and_together_no_more_than_40_mb():
     assert sum(file.stat().st_size for file in files) <= 40e6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SHIPPED if recipes.read(name).kind != "heads"])
 def test_a_model_loads_with_nothing_of_the_course(name, tmp_path):
     """And in less than a second, once the libraries are imported; bounds here are for a busy machine."""
@@ -470,6 +476,7 @@ assert not any(module.partition(".")[0] == "utils" for module in sys.modules)
     assert float(done.stdout.split()[-1]) < 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SHIPPED if recipes.read(name).kind in ("causal", "chat", "text-to-text")])
 def test_a_hundred_tokens_with_the_cache(name):
     model, tokenizer = load(name)

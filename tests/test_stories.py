@@ -333,6 +333,12 @@ def test_any_text_is_judged_within_a_second(text):
     assert time.process_time() - start < 1
 
 
+def test_a_lead_without_a_sentence_is_rejected():
+    for lead in parser._leads():
+        verdict = stories.judge(" ".join(lead))
+        assert (verdict.sentences, verdict.accepted) == (1, 0), lead
+
+
 def test_long_stories_are_judged_within_a_second(some):
     text = " ".join(story.english for story in some[:200])[:100_000]
     stories.judge(text[:1000])

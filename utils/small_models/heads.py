@@ -479,7 +479,7 @@ def _write_card(recipe: recipes.Recipe, folder: Path, measured: dict) -> None:
         "licence CC BY 4.0.", "",
         f"Made by `python -m utils train {NAME}` (recipe.toml beside this card) from the train splits of `reviews`, `topics` and "
         "`entities`. How hard large weights are punished, and the epoch that is kept, were chosen on the validation splits. The "
-        "test splits were used once, for this table.", "",
+        "test splits made this table and chose nothing.", "",
         "| head | measure, on the test split | value |", "|---|---|---|", *rows, "",
         "`majority`: the most frequent label for every text. `capitals f1`: every run of capitalized words is a place, the "
         "most frequent kind; a single word at the beginning is not.", "", notes,

@@ -270,7 +270,7 @@ def readings(sentence: str) -> list[tuple[Template, Lead | None, Bound]]:
             return found
     for length in (1, 2, 3, 4, 5):
         lead = _leads().get(tuple(tokens[:length]))
-        if lead is not None:
+        if lead is not None and length < len(tokens):  # a lead alone is no sentence
             for _, template, bound in _match(after_lead, tokens, length):
                 found.append((template, lead, bound))
                 if len(found) == MAX_READINGS:

@@ -168,8 +168,8 @@ def test_large_things_are_loaded_only_when_asked_for(loopback, minilm, capsys):
     assert said.count("\n") == 1 and "minilm stands in" in said
     assert 'a download of 440 MB and there is no GPU here: catalog.load("bert-base-uncased", large=True) gets it' in said
     assert loopback.requests == [], "the Hub is not even asked"
-    with pytest.raises(catalog.NotHere, match=r'gpt2 cannot be loaded.*548 MB.*catalog\.load\("gpt2", large=True\)'):
-        catalog.load("gpt2")
+    with pytest.raises(catalog.NotHere, match=r'bart-large-cnn cannot be loaded.*MB.*catalog\.load\("bart-large-cnn", large=True\)'):
+        catalog.load("bart-large-cnn")
 
 
 def test_the_hubs_own_sizes_count_more_than_the_tables(loopback, monkeypatch):
@@ -225,8 +225,8 @@ def test_each_failure_leads_to_the_stand_in_and_the_next_call_works(failure, loo
 @pytest.mark.parametrize("failure", ["slow", "gated", "half", "damaged"])
 def test_one_sentence_where_nothing_stands_in(failure, loopback, tmp_path):
     loopback.failure = failure
-    with pytest.raises(catalog.NotHere, match=f"gpt2 cannot be loaded, because .*{REASONS[failure]}") as caught:
-        catalog.load("gpt2", large=True)
+    with pytest.raises(catalog.NotHere, match=f"bart-large-cnn cannot be loaded, because .*{REASONS[failure]}") as caught:
+        catalog.load("bart-large-cnn", large=True)
     assert "\n" not in str(caught.value) and caught.value.__suppress_context__
     assert leftovers(tmp_path) == []
 

@@ -106,6 +106,7 @@ def test_habits_have_their_shares():
     guesses = [verify(one.problem, one.response).right for one in rows if not one.thinks]
     assert 0.05 < sum(guesses) / len(guesses) < 0.15
     assert not any(one.problem.held_out for one in rows)
+    assert all(row(Random(seed), held_out=True).problem.held_out for seed in range(50))
     assert all(verify(one.problem, one.response).formatted for one in rows)
 
 

@@ -228,6 +228,15 @@ def test_a_model_in_a_folder_of_the_course(monkeypatch, tmp_path, offline, capsy
     assert len(catalog.load_tokenizer("gpt2")) == len(tokenizer)
 
 
+def test_a_model_that_is_not_trained_yet_says_how_it_is_made(monkeypatch, tmp_path, offline):
+    folder = tmp_path / "data" / "models" / "gpt-mini"
+    folder.mkdir(parents=True)
+    (folder / "recipe.toml").write_text("")
+    monkeypatch.setattr(catalog, "ROOT", tmp_path)
+    with pytest.raises(catalog.NotHere, match="not trained yet .python -m utils train gpt-mini --out data/models/gpt-mini makes it"):
+        catalog.load("gpt-mini")
+
+
 # --- the model --------------------------------------------------------------------------------------------------
 
 

@@ -151,14 +151,15 @@ def _number(rng: Random, digits: int) -> int:
     return rng.randint(10 ** (digits - 1) if digits > 1 else 0, 10**digits - 1)
 
 
-def row(rng: Random, level: int = 4, think_share: float = 0.2, slip_rate: float = 0.1, guess_rate: float = 0.5) -> Row:
-    """A training row in one of two habits.
+def row(rng: Random, level: int = 4, think_share: float = 0.2, slip_rate: float = 0.1, guess_rate: float = 0.5,
+        held_out: bool = False) -> Row:  # fmt: skip
+    """A row in one of two habits, of the training split or of the held-out one.
 
     think_share   the share of rows that work column by column; the others answer at once
     slip_rate     of the rows that work: the share with one wrong column, carried on to a wrong answer
     guess_rate    of the rows that answer at once: the share with a wrong answer of about the right size
     """
-    problem = draw(rng, level)
+    problem = draw(rng, level, held_out)
     if rng.random() < think_share:
         slip = rng.random() < slip_rate
         response = slipped(problem, rng) if slip else problem.response(think=True)

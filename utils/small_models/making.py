@@ -24,9 +24,8 @@ import torch
 from torch import nn
 
 from utils import runtime, training
-from utils.environment import ROOT, CommandError, say
+from utils.environment import ROOT, CommandError, say, write_atomically, write_json
 from utils.small_models import cards, recipes, tasks, texts, vocabulary
-from utils.small_models.files import write_json, write_text
 from utils.small_models.recipes import Recipe
 from utils.small_models.team import Team
 
@@ -37,6 +36,7 @@ VALIDATION_BATCHES = 8
 SMALL = 0.05  # of T5's initial values
 SAMPLES = 8  # shown in a training
 TIMED_STEPS = 4
+WEIGHT_DECAY = 0.05
 WORTH_COMPILING = 300  # steps; below that the compiler takes longer than it saves
 
 
@@ -103,7 +103,7 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
     common = {"batch_size": settings["batch_size"], "seed": settings["seed"], "split": split}
     encode = vocabulary.encoder_of(tokenizer)
     if recipe.kind == "chat":
-        return tasks.Conversations(encode, recipe.mixture, window=settings["window"], **common)
+        return tasks.Conversations(encode, tokenizer.eos_token_id, recipe.mixture, window=settings["window"], **common)
     if recipe.kind == "masked":
         return texts.MaskedWindows(encode, tokenizer, recipe.mixture, window=settings["window"], **common)
     positions = getattr(model.config, "max_position_embeddings", settings["window"])
@@ -144,6 +144,8 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     if recipe.kind == "heads":
         from utils.small_models import heads
 
+        if minutes is not None:
+            raise CommandError(f"{name} takes about a minute and has no steps to shorten. Leave --minutes out.")
         return heads.train(recipe, folder)
     try:
         device = runtime.detect_device()
@@ -168,9 +170,9 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     if team.first:
         write_json(folder / "run.json", run)
         _announce(recipe, run, model, device, team)
-    history = _train(recipe, run, model, tokenizer, folder, device, team)
+    _train(recipe, run, model, tokenizer, folder, device, team)
     if team.first:
-        _finish(recipe, run, history, model, tokenizer, folder)
+        _finish(recipe, run, model, tokenizer, folder)
     return folder
 
 
@@ -181,16 +183,15 @@ def _announce(recipe: Recipe, run: dict, model: nn.Module, device: str, team: Te
         + (f", {team.size} processes" if team.size > 1 else ""))  # fmt: skip
 
 
-def _finish(recipe: Recipe, run: dict, history: training.History, model, tokenizer, folder: Path) -> None:
-    """Saves the model, measures it where it had its whole training, and takes the checkpoints away."""
+def _finish(recipe: Recipe, run: dict, model, tokenizer, folder: Path) -> None:
+    """Saves the model, measures it where it had its whole training, and then takes the checkpoints away."""
     save(model, tokenizer, folder)
-    last = history.losses[-LOG_EVERY:]
-    write_json(folder / "run.json", run | {"complete": True, "final_loss": round(sum(last) / len(last), 4)})
-    for file in folder.glob("checkpoint*.pt"):
-        file.unlink()
     if run["minutes"] is None:
         say("Measuring what it can do, for its card ...")
         cards.write(recipe.name, folder)
+    write_json(folder / "run.json", run | {"complete": True})
+    for file in folder.glob("checkpoint*.pt"):
+        file.unlink()
     say(f"Saved in {recipes.shown(folder)}.")
 
 
@@ -232,7 +233,7 @@ def _begin(recipe: Recipe, folder: Path, minutes: float | None, device: str):
     return tokenizer, run
 
 
-def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: str, team: Team) -> training.History:
+def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: str, team: Team) -> None:
     settings = _settings(recipe, run["steps"], device)
     # Each process has a checkpoint of its own: the weights are the same, the random states are not.
     checkpoint = folder / ("checkpoint.pt" if team.first else f"checkpoint-{team.rank}.pt")
@@ -256,8 +257,8 @@ def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: st
             _show_sample(recipe, model, tokenizer, done)
 
     try:
-        return training.train(model, loss_of, batches, settings, evaluate, on_step, checkpoint=checkpoint, resume=True,
-                              optimizer=_optimizer(recipe, model, settings))  # fmt: skip
+        training.train(model, loss_of, batches, settings, evaluate, on_step, checkpoint=checkpoint, resume=True,
+                       optimizer=_optimizer(recipe, model, settings))  # fmt: skip
     except training.TrainingError as error:
         raise CommandError(str(error)) from None
 
@@ -266,7 +267,7 @@ def _settings(recipe: Recipe, steps: int, device: str) -> training.Settings:
     wanted = recipe.training
     return training.Settings(
         steps=steps, learning_rate=wanted["learning_rate"], warmup=min(wanted["warmup"], steps // 5), final_rate=0.02,
-        weight_decay=wanted.get("weight_decay", 0.05), evaluate_every=EVALUATE_EVERY, higher_is_better=False,
+        weight_decay=WEIGHT_DECAY, evaluate_every=EVALUATE_EVERY, higher_is_better=False,
         save_every=_log_every(steps), dtype=_dtype(device),
     )  # fmt: skip
 
@@ -329,9 +330,13 @@ class Log:
 
     def __init__(self, file: Path, steps: int, first: int):
         self.file, self.steps, self.validation = file, steps, None
-        rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() and first else []
-        self.rows = [row for row in rows if row["step"] <= first]
-        self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        try:
+            rows = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() and first else []
+            self.rows = [row for row in rows if row["step"] <= first]
+            self.before = self.rows[-1]["seconds"] if self.rows else 0.0
+        except (ValueError, KeyError, TypeError):
+            raise CommandError(f"{recipes.shown(file)} cannot be read. Delete it to go on without what it held: the model "
+                               "does not depend on it.") from None  # fmt: skip
         self.first, self.start, self.losses = first, time.perf_counter(), []
 
     def note(self, done: int, loss: float) -> None:
@@ -344,7 +349,7 @@ class Log:
             row["validation_loss"] = round(self.validation, 4)
         self.rows.append(row)
         self.losses, self.validation = [], None
-        write_text(self.file, "".join(json.dumps(row) + "\n" for row in self.rows))
+        write_atomically(self.file, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
         left = (time.perf_counter() - self.start) / (done - self.first) * (self.steps - done) / 60
         held_out = f", held out {row['validation_loss']:.3f}" if "validation_loss" in row else ""
         say(f"step {done:,} of {self.steps:,}: loss {row['loss']:.3f}{held_out}; {left:.0f} minutes left")
@@ -369,7 +374,7 @@ def _show_sample(recipe: Recipe, model, tokenizer, done: int) -> None:
 def save(model: nn.Module, tokenizer, folder: Path) -> None:
     """Writes the model in float16 in Transformers' format. Its configuration says float32, which is what it is loaded as."""
     unfinished = folder / ".unfinished"
-    _clear(unfinished)
+    shutil.rmtree(unfinished, ignore_errors=True)
     small = copy.deepcopy(model).cpu().to(torch.float16)
     small.save_pretrained(str(unfinished))
     tokenizer.save_pretrained(str(unfinished))
@@ -382,8 +387,6 @@ def save(model: nn.Module, tokenizer, folder: Path) -> None:
 
 def _clear(folder: Path) -> None:
     """Removes what a training leaves; the recipe, the card and anything else stays."""
-    if folder.name == ".unfinished":
-        shutil.rmtree(folder, ignore_errors=True)
     for file in (folder / "run.json", folder / "log.jsonl", *folder.glob("checkpoint*.pt*")):
         file.unlink(missing_ok=True)
 

@@ -44,19 +44,21 @@ def question_input(question: str, context: str) -> str:
 
 def entities_text(tokens: list[str], labels: list[str]) -> str:
     """The entities of a sentence as text: "PER: Mia; LOC: Foxley", each once, in the order of the sentence."""
-    found = [f"{kind}: {' '.join(words)}" for kind, words in spans(tokens, labels)]
+    found = [f"{kind}: {' '.join(tokens[first:end])}" for kind, first, end in labeled_spans(labels)]
     return "; ".join(dict.fromkeys(found)) or NO_ENTITIES
 
 
-def spans(tokens: list[str], labels: list[str]) -> list[tuple[str, list[str]]]:
-    """(kind, tokens) of each entity. An I- without a beginning begins one, as CoNLL's scorer has it."""
-    found: list[tuple[str, list[str]]] = []
+def labeled_spans(labels: list[str]) -> list[tuple[str, int, int]]:
+    """(kind, first, end) of each name; `end` is the place after its last word. An I- without a beginning begins one, as
+    CoNLL's scorer has it."""
+    found: list[tuple[str, int, int]] = []
     before = "O"
-    for token, label in zip(tokens, labels, strict=True):
+    for place, label in enumerate(labels):
         if label != "O":
             if label.startswith("B-") or before[2:] != label[2:]:
-                found.append((label[2:], []))
-            found[-1][1].append(token)
+                found.append((label[2:], place, place + 1))
+            else:
+                found[-1] = (found[-1][0], found[-1][1], place + 1)
         before = label
     return found
 
@@ -219,26 +221,21 @@ def brought(rng: Random, split: str) -> Turns:
 CONVERSATIONS: dict[str, Callable[[Random, str], Turns]] = {"told": told, "brought": brought}
 
 
-class Conversations:
+class Conversations(texts.Windows):
     """Windows of conversations for a causal model; only what the assistant says, and the end of its turn, has labels.
 
-    A conversation begins at the first position. What is left of the window is filled with padding that has no labels; a
-    conversation that is longer loses its last turns.
+    A conversation begins at the first position. What is left of the window is filled with end-of-text tokens that have no
+    labels; a conversation that is longer loses its last turns.
     """
 
-    def __init__(self, encode: Callable[[str], list[int]], mixture: dict[str, float], batch_size: int, window: int,
-                 seed: int = 0, split: str = "train"):  # fmt: skip
-        self.encode, self.mixture, self.batch_size, self.window = encode, mixture, batch_size, window
-        self.seed, self.split = seed, split
-
-    @property
-    def fingerprint(self) -> dict:
-        return {"mixture": dict(self.mixture), "batch_size": self.batch_size, "window": self.window,
-                "seed": self.seed, "split": self.split}  # fmt: skip
+    def __init__(self, encode: Callable[[str], list[int]], end_of_text: int, mixture: dict[str, float], batch_size: int,
+                 window: int, seed: int = 0, split: str = "train"):  # fmt: skip
+        super().__init__(encode, end_of_text, mixture, batch_size, window, window, seed, split)
 
     def __call__(self, index: int) -> dict[str, torch.Tensor]:
         rows = [self._row(Random(f"{self.split} {self.seed} {index} {row}")) for row in range(self.batch_size)]
-        ids, labels = padded([row for row, _ in rows], 0), padded([row for _, row in rows], texts.IGNORED)
+        ids = padded([row for row, _ in rows], self.end_of_text, self.window + 1)
+        labels = padded([row for _, row in rows], texts.IGNORED, self.window + 1)
         return {"input_ids": ids[:, :-1], "labels": labels[:, 1:]}
 
     def _row(self, rng: Random) -> tuple[list[int], list[int]]:
@@ -251,6 +248,4 @@ class Conversations:
             content = self.encode(message["content"] + texts.END_OF_TURN)
             ids += role + content
             labels += [texts.IGNORED] * len(role) + (content if spoken else [texts.IGNORED] * len(content))
-        empty = self.window + 1 - len(ids)
-        ids, labels = ids + [0] * empty, labels + [texts.IGNORED] * empty
         return ids[: self.window + 1], labels[: self.window + 1]

@@ -1,8 +1,8 @@
 """What the small models read: texts without end, cut into windows of tokens.
 
-    stories(rng), arithmetic_row(rng) ...   one document each, drawn with an open random generator
-    written(...)                            the training texts of the course's own data sets
-    Windows                                 batch index -> windows of tokens; the same index gives the same batch
+    story, arithmetic_row       one document of a split each, drawn with an open random generator
+    documentation, written      texts of a split that are there
+    Windows                     batch index -> windows of tokens; the same index gives the same batch
 
 A window is cut out of documents that follow each other, with the end-of-text token between them, so that no place is
 lost to padding.
@@ -73,7 +73,7 @@ def turn(role: str, content: str) -> str:
 def arithmetic_row(rng: Random, split: str) -> str:
     """A problem and a response in one of the two habits (see `arithmetic.row`), as a conversation of two turns."""
     level = rng.choice((1, 2, 3, 4, 4, 4, 4, 4, 5, 7, 8))
-    row = arithmetic.row(rng, level, think_share=0.25)
+    row = arithmetic.row(rng, level, think_share=0.25, held_out=split != "train")
     return turn(USER, row.problem.prompt) + turn(ASSISTANT, row.response)
 
 

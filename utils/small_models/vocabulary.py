@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from random import Random
 
@@ -37,7 +38,7 @@ def sample(parts: dict[str, int], seed: int = 0) -> list[str]:
         "written": lambda: rng.choice(texts.written_texts("train")),
         "written_french": lambda: rng.choice(texts.written("translations", "train"))["translation"]["fr"],
         "documentation": lambda: rng.choice(texts.documentation("train")),
-        "programs": lambda: "\n".join(_both(programs.write(f"train {rng.getrandbits(60)}"))),
+        "programs": lambda: "\n".join(attrgetter("python", "javascript")(programs.write(f"train {rng.getrandbits(60)}"))),
     }
     found = []
     for kind, characters in parts.items():
@@ -45,10 +46,6 @@ def sample(parts: dict[str, int], seed: int = 0) -> list[str]:
             found.append(drawn[kind]())
             characters -= len(found[-1])
     return found
-
-
-def _both(program: programs.Program) -> tuple[str, str]:
-    return program.python, program.javascript
 
 
 def byte_pairs(parts: dict[str, int], vocabulary_size: int):

@@ -25,7 +25,8 @@ from torch import nn
 
 from utils import runtime, training
 from utils.environment import ROOT, CommandError, say, write_atomically, write_json
-from utils.small_models import cards, recipes, tasks, texts, vocabulary
+from utils.small_models import cards, initial_values, recipes, tasks, texts, vocabulary
+from utils.small_models.optimizer import MuonAndAdamW
 from utils.small_models.recipes import Recipe
 from utils.small_models.team import Team
 
@@ -33,7 +34,6 @@ OUT = ROOT / "my_course" / "models"
 LOG_EVERY = 100  # steps, between two lines of the log and two checkpoints; in a short training a tenth of it
 EVALUATE_EVERY = 500
 VALIDATION_BATCHES = 8
-SMALL = 0.05  # of T5's initial values
 SAMPLES = 8  # shown in a training
 TIMED_STEPS = 4
 WEIGHT_DECAY = 0.05
@@ -78,20 +78,8 @@ def model_for(recipe: Recipe, tokenizer) -> nn.Module:
     config = getattr(transformers, settings.pop("config"))(vocab_size=len(tokenizer), **ids, **settings)
     runtime.set_seed(recipe.training["seed"])
     model = model_class(config)
-    if recipe.kind == "text-to-text":
-        _for_adam(model)
+    initial_values.begin(model)
     return model
-
-
-def _for_adam(model: nn.Module) -> None:
-    """T5's embeddings begin with a standard deviation of 1, for Adafactor, whose steps grow with the size of a matrix.
-    AdamW's do not: it would take thousands of steps to move them. So they begin small, and with them what the layers add
-    to them, which would drown them otherwise. The last norm makes up for the smaller size."""
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name == "shared.weight" or name.endswith((".o.weight", ".wo.weight")):
-                parameter.mul_(SMALL)
-        model.decoder.final_layer_norm.weight.fill_(8.0)
 
 
 def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train") -> Callable[[int], dict]:
@@ -276,18 +264,11 @@ def _log_every(steps: int) -> int:
     return max(1, min(LOG_EVERY, steps // 10))
 
 
-def _optimizer(recipe: Recipe, model: nn.Module, settings: training.Settings) -> torch.optim.AdamW:
-    """AdamW. T5 has no 1/sqrt(d) in its attention: that factor is in its query matrices, which begin smaller by it, so
-    AdamW's steps there are made smaller too."""
-    optimizer = training.default_optimizer(model, settings)
-    if recipe.kind == "text-to-text":
-        query = {id(p) for name, p in model.named_parameters() if name.endswith("Attention.q.weight")}
-        matrices = optimizer.param_groups[0]
-        chosen = [p for p in matrices["params"] if id(p) in query]
-        matrices["params"] = [p for p in matrices["params"] if id(p) not in query]
-        rate = settings.learning_rate / model.config.d_kv**0.5
-        optimizer.add_param_group({"params": chosen, "lr": rate, "weight_decay": settings.weight_decay})
-    return optimizer
+def _optimizer(recipe: Recipe, model: nn.Module, settings: training.Settings) -> MuonAndAdamW:
+    """T5 has no 1/sqrt(d) in its attention: that factor is in its query matrices, which begin smaller by it, so their
+    steps are smaller too."""
+    slower = {"slower": ("Attention.q.weight",), "factor": model.config.d_kv**-0.5} if recipe.kind == "text-to-text" else {}
+    return MuonAndAdamW(model, settings.learning_rate, recipe.training["matrix_rate"], settings.weight_decay, **slower)
 
 
 def _dtype(device: str) -> torch.dtype:

@@ -30,6 +30,8 @@ PREFIXES = {
     "entities": "entities: ",
     "continue": "continue: ",
 }
+RESTORE = "restore: "  # a training task alone: a text of which words are missing, to be written whole
+MISSING = 0.15  # the share of its words
 NO_ENTITIES = "no entities"
 
 
@@ -108,6 +110,22 @@ def _continue(rng: Random, split: str) -> tuple[str, str]:
     return " ".join(s.english for s in told[:known]), " ".join(s.english for s in after)
 
 
+def _restore(rng: Random, split: str) -> tuple[str, str]:
+    """A few sentences, English or French, or lines of a program. To write them one has to look at the source all the
+    time, which is what the other tasks build on."""
+    kind = rng.choices(("english", "french", "program", "written"), (0.4, 0.3, 0.15, 0.15))[0]
+    if kind == "program":
+        program = programs.write(f"{split} {rng.getrandbits(60)}")
+        parts, mark = rng.choice((program.python, program.javascript)).splitlines(), "\n"
+    elif kind == "written":
+        parts, mark = stories.parser.split(rng.choice(texts.written_texts(split))), " "
+    else:
+        parts, mark = [getattr(sentence, kind) for sentence in texts.story(rng, split).sentences], " "
+    first, count = rng.randrange(len(parts)), rng.randint(2, 5)
+    text = mark.join(parts[first : first + count])
+    return " ".join(word for word in text.split(" ") if rng.random() >= MISSING), text
+
+
 GENERATED = {"translate": _translate, "code": _code, "summarize": _summarize, "question": _question,
              "entities": _entities, "continue": _continue}  # fmt: skip
 
@@ -137,6 +155,9 @@ def written_pairs(task: str, split: str) -> tuple[tuple[str, str], ...]:
 
 def pair(task: str, rng: Random, split: str, written_share: float = 0.0) -> tuple[str, str]:
     """A source, with its prefix, and a target. written_share: how often it comes from the written sets."""
+    if task == "restore":
+        source, target = _restore(rng, split)
+        return RESTORE + source, target
     if task not in GENERATED or rng.random() < written_share:
         source, target = rng.choice(written_pairs(task, split))
     else:
@@ -148,8 +169,9 @@ class Pairs:
     """Batches of pairs for an encoder-decoder: called with an index, it gives the batch of that index.
 
     shapes: what a batch can look like, each a dictionary with share (how often), tasks (name -> share), rows, source and
-    target (lengths in tokens; a pair that is longer is drawn anew). A few fixed shapes cost little padding, and the
-    compiler translates the model once for each. written: task -> the share of its pairs from the written sets.
+    target (lengths in tokens; a pair that is longer is drawn anew), and until, the first batch that no longer has it,
+    where it is for the beginning alone. A few fixed shapes cost little padding, and the compiler translates the model
+    once for each. written: task -> the share of its pairs from the written sets.
 
     A batch has input_ids and attention_mask (B, S), decoder_input_ids and labels (B, T).
     """
@@ -165,7 +187,10 @@ class Pairs:
 
     def __call__(self, index: int) -> dict[str, torch.Tensor]:
         rng = Random(f"{self.split} {self.seed} {index}")
-        shape = rng.choices(self.shapes, [shape["share"] for shape in self.shapes])[0]
+        # Held-out batches show what is to be learned in the end, from the first one on.
+        shapes = [shape for shape in self.shapes
+                  if "until" not in shape or self.split == "train" and index < shape["until"]]  # fmt: skip
+        shape = rng.choices(shapes, [shape["share"] for shape in shapes])[0]
         pairs = [self._drawn(rng, shape) for _ in range(shape["rows"])]
         sources = padded([source for source, _ in pairs], self.padding, shape["source"])
         labels = padded([target for _, target in pairs], texts.IGNORED, shape["target"])

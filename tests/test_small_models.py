@@ -15,14 +15,16 @@ import torch
 from utils import runtime, training
 from utils.environment import CommandError
 from utils.runtime import ROOT
-from utils.small_models import cards, making, recipes, scores, tasks, texts, vocabulary
+from utils.small_models import cards, initial_values, making, recipes, scores, tasks, texts, vocabulary
+from utils.small_models.optimizer import MuonAndAdamW
 
 MODELS = recipes.names()
 SHIPPED = [name for name in MODELS if (recipes.FOLDER / name / "model.safetensors").exists()]
 TRAINED = [name for name in SHIPPED if recipes.read(name).kind != "heads"]  # by `making`, with a log
 TINY = dict(
     what="a model for tests", lessons=(), kind="causal",
-    training={"steps": 12, "batch_size": 4, "window": 32, "learning_rate": 1e-2, "warmup": 2, "seed": 0},
+    training={"steps": 12, "batch_size": 4, "window": 32, "learning_rate": 1e-2, "matrix_rate": 1e-2, "warmup": 2,
+              "seed": 0},
     tokenizer={"vocabulary": 300, "characters": {"stories": 5000}}, mixture={"stories": 0.7, "arithmetic": 0.3},
     model={"class": "GPT2LMHeadModel", "config": "GPT2Config", "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 48},
 )  # fmt: skip
@@ -200,6 +202,95 @@ def test_pairs_have_the_shapes_of_the_recipe(tokenizer):
         shifted = batch["decoder_input_ids"][:, 1:]
         assert torch.equal(shifted[known[:, 1:]], batch["labels"][:, :-1][known[:, 1:]])
     assert set(seen) == {((3, 90), (3, 80)), ((2, 250), (2, 12))}
+
+
+def test_a_text_to_be_made_whole_lacks_some_of_its_words():
+    pairs = [tasks.pair("restore", Random(number), "train") for number in range(400)]
+    missing = total = 0
+    for source, target in pairs:
+        words, left = target.split(" "), iter(target.split(" "))
+        kept = source.removeprefix(tasks.RESTORE).split(" ") if source != tasks.RESTORE else []
+        assert all(word in left for word in kept), "what is left stands in the order of the text"
+        missing, total = missing + len(words) - len(kept), total + len(words)
+    assert missing / total == pytest.approx(tasks.MISSING, abs=0.02)
+
+
+def test_a_shape_of_the_beginning_ends_and_is_not_held_out(tokenizer):
+    vocabulary.with_end(tokenizer)
+    shapes = [{"share": 1e6, "until": 3, "tasks": {"restore": 1.0}, "rows": 2, "source": 90, "target": 90},
+              {"share": 1.0, "tasks": {"translate": 1.0}, "rows": 3, "source": 90, "target": 80}]  # fmt: skip
+    rows = {split: [len(tasks.Pairs(tokenizer, shapes, {}, tokenizer.pad_token_id, split=split)(index)["labels"])
+                    for index in range(6)] for split in ("train", "validation")}  # fmt: skip
+    assert rows == {"train": [2, 2, 2, 3, 3, 3], "validation": [3] * 6}
+
+
+# --- the optimizer and where the weights begin --------------------------------------------------------------------
+
+
+def small_model(kind):
+    from transformers import BertConfig, BertForMaskedLM, GPT2Config, GPT2LMHeadModel, T5Config, T5ForConditionalGeneration
+
+    torch.manual_seed(0)
+    if kind == "gpt2":
+        return GPT2LMHeadModel(GPT2Config(vocab_size=60, n_embd=24, n_layer=2, n_head=2, n_positions=40,
+                                          bos_token_id=0, eos_token_id=0, **NO_DROPOUT))  # fmt: skip
+    if kind == "bert":
+        return BertForMaskedLM(BertConfig(vocab_size=60, hidden_size=24, num_hidden_layers=2, num_attention_heads=2,
+                                          intermediate_size=48, max_position_embeddings=40))  # fmt: skip
+    return T5ForConditionalGeneration(T5Config(vocab_size=60, d_model=24, d_kv=8, num_heads=4, d_ff=48, num_layers=2,
+                                               decoder_start_token_id=0))  # fmt: skip
+
+
+@pytest.mark.parametrize("kind, matrices", [("gpt2", 2 * 4), ("bert", 2 * 6 + 1), ("t5", 2 * 6 + 2 * 10)])
+def test_matrices_go_to_muon_and_each_parameter_to_one_of_both(kind, matrices):
+    model = small_model(kind)
+    optimizer = MuonAndAdamW(model, 1e-3, 1e-2, 0.0)
+    chosen = [p for group in optimizer.muon.param_groups for p in group["params"]]
+    assert len(chosen) == matrices and all(p.dim() == 2 for p in chosen)
+    everything = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert len(everything) == len(set(everything)) and set(everything) == {id(p) for p in model.parameters()}
+    assert not {id(p) for p in chosen} & {id(model.get_input_embeddings().weight)}
+
+
+def test_a_step_of_muon_is_orthogonal_and_slower_ones_are_shorter():
+    model = small_model("t5")
+    optimizer = MuonAndAdamW(model, 1e-3, 1e-2, 0.0, slower=("Attention.q.weight",), factor=0.25)
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    for p in model.parameters():
+        p.grad = torch.randn_like(p) * torch.logspace(0, 3, p.shape[-1])  # one column has a thousand times the gradient
+    optimizer.step()
+    layer = "encoder.block.0.layer.0.SelfAttention."
+    query, key = ((dict(model.named_parameters())[layer + name] - before[layer + name]) for name in ("q.weight", "k.weight"))
+    median_share = lambda matrix: (torch.linalg.svdvals(matrix).median() / torch.linalg.svdvals(matrix).max()).item()  # noqa: E731
+    gradient = dict(model.named_parameters())[layer + "k.weight"].grad
+    assert median_share(gradient) < 0.1 and median_share(key) > 0.5, "all directions are learned about as fast"
+    assert (query.norm() / key.norm()).item() == pytest.approx(0.25, abs=0.05)
+
+
+def test_another_optimizers_state_is_refused():
+    model = small_model("gpt2")
+    with pytest.raises(ValueError, match="another optimizer"):
+        MuonAndAdamW(model, 1e-3, 1e-2, 0.0).load_state_dict(torch.optim.AdamW(model.parameters()).state_dict())
+
+
+def test_learned_positions_begin_as_sinusoids():
+    from utils.positions import sinusoidal
+
+    for kind, of in (("gpt2", lambda m: m.transformer.wpe), ("bert", lambda m: m.bert.embeddings.position_embeddings)):
+        model = small_model(kind)
+        initial_values.begin(model)
+        torch.testing.assert_close(of(model).weight.detach(), initial_values.SIZE * sinusoidal(40, 24))
+
+
+@torch.no_grad()
+def test_t5_begins_with_a_look_at_what_is_near():
+    model = small_model("t5")
+    initial_values.begin(model)
+    encoder, decoder = (stack.block[0].layer[0].SelfAttention.compute_bias(9, 9)[0] for stack in (model.encoder, model.decoder))
+    assert (encoder[0].argmax(-1)[1:] == torch.arange(8)).all(), "head 0: the token before"
+    assert (encoder[1].argmax(-1)[:-1] == torch.arange(1, 9)).all(), "head 1: the token after"
+    assert (encoder[2].diagonal() == 0).all() and (encoder[3] == 0).all()
+    assert (decoder[0].tril().argmin(-1)[3:] == 0).all() and (decoder[0].diagonal(-1) == 0).all()
 
 
 def test_only_what_the_assistant_says_has_labels(tokenizer):

@@ -93,7 +93,8 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
     if recipe.kind == "chat":
         return tasks.Conversations(encode, tokenizer.eos_token_id, recipe.mixture, window=settings["window"], **common)
     if recipe.kind == "masked":
-        return texts.MaskedWindows(encode, tokenizer, recipe.mixture, window=settings["window"], **common)
+        return texts.MaskedWindows(encode, tokenizer, recipe.mixture, window=settings["window"],
+                                   mask_share=settings["mask_share"], **common)  # fmt: skip
     positions = getattr(model.config, "max_position_embeddings", settings["window"])
     return texts.Windows(encode, tokenizer.eos_token_id, recipe.mixture, window=settings["window"],
                          positions=positions, **common)  # fmt: skip

@@ -153,24 +153,29 @@ def _documentation_ids(encode: Callable[[str], list[int]], end_of_text: int, spl
 
 
 class MaskedWindows(Windows):
-    """Windows for a masked model: [CLS] tokens [SEP], of which 15 % are chosen anew in each batch (Devlin et al., "BERT",
-    2018, arXiv 1810.04805, section 3.1): 80 % of them become [MASK], 10 % any token, 10 % stay. Only they have labels.
+    """Windows for a masked model: [CLS] tokens [SEP], of which a share (15 % in BERT) is chosen anew in each batch (Devlin et
+    al., "BERT", 2018, arXiv 1810.04805, section 3.1): 80 % of them become [MASK], 10 % any token, 10 % stay. Only they have
+    labels.
 
     A batch has input_ids and labels, each (B, T).
     """
 
     def __init__(self, encode: Callable[[str], list[int]], tokenizer, mixture: dict[str, float], batch_size: int,
-                 window: int, seed: int = 0, split: str = "train"):  # fmt: skip
+                 window: int, mask_share: float = 0.15, seed: int = 0, split: str = "train"):  # fmt: skip
         super().__init__(encode, tokenizer.sep_token_id, mixture, batch_size, window - 3, window, seed, split)
-        self.mask, self.vocabulary = tokenizer.mask_token_id, len(tokenizer)
+        self.mask_share, self.mask, self.vocabulary = mask_share, tokenizer.mask_token_id, len(tokenizer)
         self.first, self.special = tokenizer.cls_token_id, set(tokenizer.all_special_ids)
+
+    @property
+    def fingerprint(self) -> dict:
+        return super().fingerprint | {"mask_share": self.mask_share}
 
     def __call__(self, index: int) -> dict[str, torch.Tensor]:
         rows = [self._row(Random(f"{self.split} {self.seed} {index} {row}")) for row in range(self.batch_size)]
         ids = torch.tensor([[self.first, *row, self.end_of_text] for row in rows])  # (B, T)
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + index)
         ordinary = ~torch.isin(ids, torch.tensor(sorted(self.special)))
-        chosen = (torch.rand(ids.shape, generator=generator) < 0.15) & ordinary
+        chosen = (torch.rand(ids.shape, generator=generator) < self.mask_share) & ordinary
         labels = ids.masked_fill(~chosen, IGNORED)
         kind = torch.rand(ids.shape, generator=generator)
         other = torch.randint(self.vocabulary, ids.shape, generator=generator)

@@ -139,6 +139,9 @@ def test_masks_are_chosen_as_in_bert():
     assert (ids[chosen] == pieces.mask_token_id).float().mean().item() == pytest.approx(0.8, abs=0.02)
     assert (ids[chosen] == labels[chosen]).float().mean().item() == pytest.approx(0.1, abs=0.02)
     assert (ids[~chosen] != pieces.mask_token_id).all()
+    more = texts.MaskedWindows(batches.encode, pieces, {"stories": 1.0}, batch_size=512, window=40, mask_share=0.3)
+    assert (more(0)["labels"][:, 1:-1] != texts.IGNORED).float().mean().item() == pytest.approx(0.3, abs=0.02)
+    assert more.fingerprint != batches.fingerprint
 
 
 # --- tokenizers ---------------------------------------------------------------------------------------------------

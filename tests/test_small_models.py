@@ -631,6 +631,12 @@ def test_a_planted_fault_shows_in_the_figures():
     assert sum(measured["stories_that_agree"]) / 3 < expected - margin(expected, 72)
 
 
+def test_a_card_counts_the_batches_of_each_shape():
+    shapes = [{"share": 9.0, "until": 800}, {"share": 0.75}, {"share": 0.25}]
+    assert cards._batches(shapes, 7000) == pytest.approx([720, 4710, 1570])  # 0.9 x 800; 3/4 and 1/4 of the other 6,280
+    assert sum(cards._batches(shapes, 500)) == pytest.approx(500)
+
+
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_card_says_what_the_scores_say(name):
     card = (recipes.FOLDER / name / "README.md").read_text(encoding="utf-8")

@@ -74,7 +74,7 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
         "licence CC BY 4.0.", "",
         "| | |", "|---|---|",
         f"| made by | `{command}` (recipe.toml beside this card) |",
-        f"| read | {_read(recipe)} |",
+        f"| read | {_read(recipe, run['steps'])} |",
         f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes |",
         f"| machine | {run['device']}, {run['machine']}, Python {run['python']}, {versions}, {run['date']} |",
         f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |", "",
@@ -89,24 +89,35 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
     return "\n".join(lines)
 
 
-def _read(recipe: Recipe) -> str:
+def _read(recipe: Recipe, steps: int) -> str:
     if recipe.shapes:
-        shares: dict[str, float] = {}
-        for shape in recipe.shapes:
-            rows = shape["share"] * shape["rows"]
+        pairs: dict[str, float] = {}
+        for shape, batches in zip(recipe.shapes, _batches(recipe.shapes, steps), strict=True):
             for task, share in shape["tasks"].items():
-                shares[task] = shares.get(task, 0) + rows * share
-        total = sum(shares.values())
+                pairs[task] = pairs.get(task, 0) + batches * shape["rows"] * share
+        total = sum(pairs.values())
         written = ", ".join(f"{share:.0%} of {task}" for task, share in recipe.written.items())
-        return (", ".join(f"{task} {share / total:.0%}" for task, share in shares.items())
+        return (", ".join(f"{task} {count / total:.1%}" for task, count in pairs.items())
                 + f" of the pairs; from the written sets {written}, all of sentiment and topic")  # fmt: skip
     return ", ".join(f"{kind} {share:.0%}" for kind, share in recipe.mixture.items())
 
 
+def _batches(shapes: list[dict], steps: int) -> list[float]:
+    """About how many batches of each shape a training has; see `tasks.Pairs` for `share` and `until`."""
+    found = [0.0] * len(shapes)
+    ends = sorted({min(shape.get("until", steps), steps) for shape in shapes} | {0, steps})
+    for start, end in zip(ends, ends[1:]):
+        shares = [shape["share"] * (shape.get("until", steps) > start) for shape in shapes]
+        for number, share in enumerate(shares):
+            found[number] += (end - start) * share / sum(shares)
+    return found
+
+
 def _tokens(recipe: Recipe, run: dict) -> str:
     if recipe.shapes:
-        pairs = sum(shape["share"] * shape["rows"] for shape in recipe.shapes)
-        return f" of {pairs:.0f} pairs on average ({run['steps'] * pairs:,.0f} pairs)"
+        batches = _batches(recipe.shapes, run["steps"])
+        pairs = sum(count * shape["rows"] for count, shape in zip(batches, recipe.shapes, strict=True))
+        return f" of {pairs / run['steps']:.0f} pairs on average ({pairs:,.0f} pairs)"
     each = recipe.training["batch_size"] * recipe.training["window"]
     return f" of {each:,} tokens ({run['steps'] * each / 1e6:.1f} million)"
 

@@ -627,8 +627,8 @@ def test_a_planted_fault_shows_in_the_figures():
     torch.nn.init.zeros_(model.transformer.h[0].attn.c_proj.weight)
     measured, written = scores.measure("gpt-mini", model, tokenizer, count=24), recipes.read_scores("gpt-mini")
     assert measured["documentation_bits_a_byte"] > written["documentation_bits_a_byte"] + 0.05
-    expected = sum(written["stories_that_agree"]) / 3
-    assert sum(measured["stories_that_agree"]) / 3 < expected - margin(expected, 72)
+    expected = sum(written["story_sentences_accepted"]) / 3
+    assert sum(measured["story_sentences_accepted"]) / 3 < expected - margin(expected, 72)
 
 
 def test_a_card_counts_the_batches_of_each_shape():

@@ -562,17 +562,17 @@ def test_the_models_have_no_more_than_40_mb_together():
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_a_model_loads_with_nothing_of_the_course(name, tmp_path):
-    """And in less than a second, once the libraries are imported; bounds here are for a busy machine."""
+    """And in less than a second, once the libraries are imported; by the processor's clock, with room for a slower one."""
     automatic = {"causal": "AutoModelForCausalLM", "chat": "AutoModelForCausalLM", "masked": "AutoModelForMaskedLM",
                  "text-to-text": "AutoModelForSeq2SeqLM"}[recipes.read(name).kind]  # fmt: skip
     script = f"""
 import sys, time
 from transformers import AutoTokenizer, {automatic}
 import transformers.models.auto.modeling_auto
-start = time.perf_counter()
+start = time.process_time()
 model, report = {automatic}.from_pretrained({str(recipes.FOLDER / name)!r}, output_loading_info=True)
 tokenizer = AutoTokenizer.from_pretrained({str(recipes.FOLDER / name)!r})
-print(time.perf_counter() - start)
+print(time.process_time() - start)
 assert not report["missing_keys"] and not report["unexpected_keys"] and str(model.dtype) == "torch.float32"
 assert tokenizer.decode(tokenizer("Mia found a kite.").input_ids, skip_special_tokens=True).lower() == "mia found a kite."
 assert not any(module.partition(".")[0] == "utils" for module in sys.modules)

@@ -11,7 +11,8 @@ class MuonAndAdamW:
 
     Muon (Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024) makes the update of a matrix
     orthogonal: directions that the gradient hardly shows are learned as fast as the strong ones. Such a direction is the
-    way from one token to another that attention has to find, and AdamW needs several times the steps for it here.
+    way from one token to another that attention has to find. On t5-mini's first task, texts to be made whole, 200 seconds
+    led to a held-out loss of 1.05 with Muon and 2.28 with AdamW (one run each, on one core).
     Embeddings, output heads, norms and biases are not maps from one space into another and stay with AdamW.
 
     matrix_rate: of Muon, in AdamW's size (the update of an entry is about 0.2 times the rate). rate: of AdamW.

@@ -154,6 +154,8 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
         say(f"{recipes.shown(folder)} holds a complete {name}. To train it anew: python -m utils train {name} --fresh")
         return folder
     model = model_for(recipe, tokenizer).to(team.device(device))
+    if device == "cpu":
+        model.set_attn_implementation("eager")  # compiled and backward, faster here than PyTorch's fused attention
     if run["steps"] is None:
         run["steps"] = team.agreed(_steps_for(minutes, model, batches_for(recipe, tokenizer, model), recipe, device))
     if team.first:
@@ -229,7 +231,7 @@ def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: st
     batches = team.share(batches_for(recipe, tokenizer, model))
     held_out = batches_for(recipe, tokenizer, model, "validation")
     log = Log(folder / "log.jsonl", run["steps"], _steps_done(checkpoint))
-    loss_of = loss_for(team.joined(_compiled(model, run["steps"])), recipe.kind)
+    loss_of = _compiled(loss_for(team.joined(model), recipe.kind), run["steps"])
 
     def evaluate(model) -> float:
         with torch.autocast(device, settings.dtype, enabled=settings.dtype != torch.float32):
@@ -280,11 +282,11 @@ def _dtype(device: str) -> torch.dtype:
     return runtime.detect_dtype(device)
 
 
-def _compiled(model: nn.Module, steps: int) -> nn.Module:
-    """The model through PyTorch's compiler where there is one for C++ and the training is long: twice as fast."""
+def _compiled(loss_of: Callable, steps: int) -> Callable:
+    """Model and loss through PyTorch's compiler where there is one for C++ and the training is long: twice as fast."""
     if steps < WORTH_COMPILING or shutil.which(os.environ.get("CXX", "g++")) is None:
-        return model
-    return torch.compile(model, dynamic=False)
+        return loss_of
+    return torch.compile(loss_of, dynamic=False)
 
 
 def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> int:

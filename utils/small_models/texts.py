@@ -23,6 +23,7 @@ from utils.catalog import ROOT, find
 END_OF_TEXT = "<|endoftext|>"
 USER, ASSISTANT, END_OF_TURN = "<|user|>", "<|assistant|>", "<|end|>"
 SHARES = {"train": 90, "validation": 5, "test": 5}  # of the documentation, as in the catalog
+WHOLE = 0.75  # the share of the windows that begin with a whole document
 IGNORED = -100  # the label that PyTorch's cross-entropy leaves out
 
 
@@ -135,11 +136,11 @@ class Windows:
 def joined(documents: Iterator[list[int]], end_of_text: int, length: int, rng: Random) -> list[int]:
     """A window of `length` tokens out of documents in a row.
 
-    Half of the windows begin with the end-of-text token and a whole document, as one asks for a text from nothing; the
-    others anywhere in the first document, so that endings are seen as often as beginnings.
+    Most windows begin with the end-of-text token and a whole document, as one asks for a text from nothing; the others
+    anywhere in the first document, so that a text that begins in the middle is known too.
     """
     first = next(documents)
-    ids = [end_of_text, *first] if rng.random() < 0.5 else first[rng.randrange(len(first)) :]
+    ids = [end_of_text, *first] if rng.random() < WHOLE else first[rng.randrange(len(first)) :]
     while len(ids) < length:
         ids += next(documents)
     return ids[:length]

@@ -1,7 +1,7 @@
 """`python -m utils train NAME`: makes a small model of `data/models` from its recipe.
 
     train          the command: from the recipe to a folder with the model, killed and continued at will
-    tokenizer_for, model_for, batches_for, loss_for      what the recipe's words mean
+    tokenizer_for, model_for, batches_for, Loss          what the recipe's words mean
     save           a folder in Transformers' own format, in 16 bit
 
 The folder of a training holds run.json (what is being trained, and how), log.jsonl (a line every hundred steps) and
@@ -100,19 +100,34 @@ def batches_for(recipe: Recipe, tokenizer, model: nn.Module, split: str = "train
                          positions=positions, **common)  # fmt: skip
 
 
-def loss_for(model: nn.Module, kind: str) -> Callable[[nn.Module, dict], torch.Tensor]:
-    """The mean cross-entropy of the batch's labels, in nats a token. The first argument is not used: `model` may be a
-    twin, compiled or of a team, that shares the weights of the one that `training.train` knows."""
+class Loss(nn.Module):
+    """The mean cross-entropy of a batch's labels, in nats a token.
 
-    options = {} if kind == "masked" else {"use_cache": False}
+    Where few places have labels, as in masked and chat models, the head reads only those: with a vocabulary of 3,000 the
+    head costs as much as a layer or two.
+    """
 
-    def loss_of(_, batch: dict) -> torch.Tensor:
-        logits = model(**{name: value for name, value in batch.items() if name != "labels"}, **options).logits
-        return nn.functional.cross_entropy(  # (B, T, V) -> (B T, V)
-            logits.flatten(0, 1).float(), batch["labels"].flatten(), ignore_index=texts.IGNORED
-        )
+    def __init__(self, model: nn.Module, kind: str):
+        super().__init__()
+        self.model, self.few_labels = model, kind in ("masked", "chat")
+        self.options = {} if kind == "masked" else {"use_cache": False}
 
-    return loss_of
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        inputs = {name: value for name, value in batch.items() if name != "labels"} | self.options
+        labels = batch["labels"].flatten()  # (B, T) -> (B T)
+        if self.few_labels:
+            return self._at_labels(self.model.base_model(**inputs).last_hidden_state.flatten(0, 1), labels)
+        return _cross_entropy(self.model(**inputs).logits.flatten(0, 1), labels)  # (B, T, V) -> (B T, V)
+
+    @torch.compiler.disable  # it would compile anew for each number of labels
+    def _at_labels(self, hidden: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        head = self.model.cls if hasattr(self.model, "cls") else self.model.get_output_embeddings()
+        known = labels != texts.IGNORED
+        return _cross_entropy(head(hidden[known]), labels[known])  # (B T, C) -> (L, C) -> (L, V)
+
+
+def _cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return nn.functional.cross_entropy(logits.float(), labels, ignore_index=texts.IGNORED)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -231,11 +246,11 @@ def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: st
     batches = team.share(batches_for(recipe, tokenizer, model))
     held_out = batches_for(recipe, tokenizer, model, "validation")
     log = Log(folder / "log.jsonl", run["steps"], _steps_done(checkpoint))
-    loss_of = _compiled(loss_for(team.joined(model), recipe.kind), run["steps"])
+    loss = _compiled(team.joined(Loss(model, recipe.kind)), run["steps"])
 
     def evaluate(model) -> float:
         with torch.autocast(device, settings.dtype, enabled=settings.dtype != torch.float32):
-            values = [loss_for(model, recipe.kind)(model, training.to_device(held_out(i), model.device)).item()
+            values = [Loss(model, recipe.kind)(training.to_device(held_out(i), model.device)).item()
                       for i in range(VALIDATION_BATCHES)]  # fmt: skip
         log.validation = sum(values) / len(values)
         return log.validation
@@ -248,8 +263,9 @@ def _train(recipe: Recipe, run: dict, model, tokenizer, folder: Path, device: st
             _show_sample(recipe, model, tokenizer, done)
 
     try:
-        training.train(model, loss_of, batches, settings, evaluate, on_step, checkpoint=checkpoint, resume=True,
-                       optimizer=_optimizer(recipe, model, settings))  # fmt: skip
+        # The loss holds the model, or its twin in a team, which has the same weights.
+        training.train(model, lambda _, batch: loss(batch), batches, settings, evaluate, on_step, checkpoint=checkpoint,
+                       resume=True, optimizer=_optimizer(recipe, model, settings))  # fmt: skip
     except training.TrainingError as error:
         raise CommandError(str(error)) from None
 
@@ -282,11 +298,11 @@ def _dtype(device: str) -> torch.dtype:
     return runtime.detect_dtype(device)
 
 
-def _compiled(loss_of: Callable, steps: int) -> Callable:
+def _compiled(loss: nn.Module, steps: int) -> nn.Module:
     """Model and loss through PyTorch's compiler where there is one for C++ and the training is long: twice as fast."""
     if steps < WORTH_COMPILING or shutil.which(os.environ.get("CXX", "g++")) is None:
-        return loss_of
-    return torch.compile(loss_of, dynamic=False)
+        return loss
+    return torch.compile(loss, dynamic=False)
 
 
 def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> int:
@@ -294,7 +310,8 @@ def _steps_for(minutes: float, model, batches, recipe: Recipe, device: str) -> i
     trial = copy.deepcopy(model).train()
     settings = _settings(recipe, TIMED_STEPS + 1, device)
     times: list[float] = []
-    training.train(trial, loss_for(trial, recipe.kind), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
+    loss = Loss(trial, recipe.kind)
+    training.train(trial, lambda _, batch: loss(batch), batches, settings, on_step=lambda *_: times.append(time.perf_counter()))
     a_step = (times[-1] - times[0]) / TIMED_STEPS
     steps = max(10, min(recipe.training["steps"], int(0.9 * 60 * minutes / a_step)))
     say(f"A step takes {a_step:.2f} s here: {steps:,} steps fit into {minutes:g} minutes "

@@ -221,6 +221,7 @@ def padded(rows: list[list[int]], value: int, length: int | None = None) -> torc
 Turns = list[dict[str, str]]
 ASK_ABOUT = ("Here is a story. {story} {question}", "{story}\n\n{question}", "Read this story: {story}\n{question}",
              "{question}\n\n{story}")  # fmt: skip
+QUESTIONS = 6  # on one story, at most
 ASK_TO_SUM_UP = ("Sum up this story in one sentence: {story}", "{story}\n\nWhat is this story about?")
 
 
@@ -233,7 +234,7 @@ def brought(rng: Random, split: str) -> Turns:
     """The user brings a story and asks about it, several times, or has it summed up."""
     story = texts.story(rng, split)
     asked = stories.questions(story)
-    first, *others = rng.sample(asked, min(4, len(asked)))
+    first, *others = rng.sample(asked, min(QUESTIONS, len(asked)))
     opening = rng.choice(ASK_ABOUT).format(story=story.english, question=first.question)
     turns = [("user", opening), ("assistant", stories.tasks.spoken(first))]
     if rng.random() < 0.2:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from utils import catalog, data, lessons
+from utils import arithmetic, catalog, data, lessons, stories
 
 
 def test_importing_the_catalog_is_cheap():
@@ -49,7 +50,7 @@ def test_an_entry_is_complete(name):
         assert owner and repository and entry["gated"] in (True, False)
         assert entry["unchecked"] is True and entry["revision"] == "main", "nothing of the Hub could be checked"
     else:
-        assert entry["kind"] == "corpus" or entry["folder"]
+        assert catalog.made_here(entry) or entry["folder"]
     if entry["kind"] == "model":
         import transformers
 
@@ -65,7 +66,7 @@ def test_an_entry_is_complete(name):
 def test_a_stand_in_is_of_the_same_form(name):
     entry = catalog.find(name)
     stand_in = catalog.find(entry["stand_in"])
-    assert stand_in["kind"] == entry["kind"] and ("folder" in stand_in or "package" in stand_in)
+    assert stand_in["kind"] == entry["kind"] and not stand_in.keys().isdisjoint(("folder", "package", "generator"))
     if entry["kind"] == "set":
         for column, kind in entry["columns"].items():
             assert stand_in["columns"][column] == kind, f"{name}.{column} has another type in {entry['stand_in']}"
@@ -104,6 +105,31 @@ def test_a_written_set(name, offline, capsys):
     assert said.count("\n") == 1 and f"data/{name}" in said and f"train {len(loaded['train']):,}" in said
 
 
+@pytest.mark.parametrize("name", [name for name, entry in catalog.entries().items() if "generator" in entry])
+def test_a_generated_set(name, offline, capsys):
+    entry = catalog.find(name)
+    loaded = catalog.load(name)
+    assert f"from the course's generator utils.{entry['generator']}" in capsys.readouterr().out
+    assert list(loaded) == list(data.SPLITS)
+    assert sum(loaded.num_rows.values()) == sum(entry["made"].values())
+    assert all(split.features == data.features(entry["columns"]) for split in loaded.values())
+    texts = [str(row) for split in loaded.values() for row in split]
+    assert len(set(texts)) == len(texts), "no row is there twice, in one split or in two"
+    assert texts == [str(row) for split in data.generated_set(entry).values() for row in split], "the same every time"
+
+
+def test_generated_rows_are_right(offline):
+    assert all(stories.judge(text).agrees for text in catalog.load("tinystories")["test"]["text"][:50])
+    sums = catalog.load("gsm8k")
+    for split, held_out in (("train", False), ("validation", False), ("test", True)):
+        for row in list(sums[split])[:200]:
+            steps, answer = row["answer"].split("\n#### ")
+            numbers = tuple(map(int, re.findall(r"\d+", row["question"])))
+            problem = arithmetic.Problem(re.search(r"[-+*]", row["question"])[0], numbers)
+            assert (problem.prompt, problem.answer, problem.held_out) == (row["question"], int(answer), held_out)
+            assert steps.split("\n") == problem.steps()
+
+
 def test_stars_give_the_label(offline):
     if not written("reviews"):
         pytest.skip("data/reviews is not written yet")
@@ -116,14 +142,8 @@ def test_stars_give_the_label(offline):
 
 @pytest.mark.parametrize("name", [name for name, entry in catalog.entries().items() if "hub" in entry and entry["kind"] == "set"])
 def test_a_hub_set_without_the_hub(name, offline, capsys):
-    """The stand-in, with the columns and types of the real thing; or one sentence."""
+    """The stand-in, with the columns and types of the real thing."""
     entry = catalog.find(name)
-    if "stand_in" not in entry:
-        with pytest.raises(catalog.NotHere, match=f"{name} cannot be loaded, because COURSE_HUB=off.*no stand-in yet"):
-            catalog.load(name)
-        return
-    if not written(entry["stand_in"]):
-        pytest.skip(f"data/{entry['stand_in']} is not written yet")
     loaded = catalog.load(name)
     assert list(loaded) == list(data.SPLITS)
     assert all(split.features == data.features(entry["columns"]) for split in loaded.values())

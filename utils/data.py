@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import functools
 import gc
+import itertools
 import json
 import os
+import random
 import re
 import sysconfig
 import zlib
@@ -59,6 +61,38 @@ def read_set(entry: dict, folder: Path) -> datasets.DatasetDict:  # noqa: F821
         return DatasetDict({split: _written_split(entry, folder / f"{split}.jsonl") for split in entry["splits"]})
     parts = DatasetDict({split: _hub_split(entry, folder, name) for split, name in entry["splits"].items()})
     return with_all_splits(parts)
+
+
+def generated_set(entry: dict) -> datasets.DatasetDict:  # noqa: F821
+    """An entry of the catalog whose rows one of the course's generators writes: the same ones on every machine."""
+    from datasets import Dataset, DatasetDict
+
+    write, types = GENERATORS[entry["generator"]], features(entry["columns"])
+    parts = {split: list(itertools.islice(write(split), count)) for split, count in entry["made"].items()}
+    return with_all_splits(DatasetDict({split: Dataset.from_list(rows, types) for split, rows in parts.items()}))
+
+
+def _stories(split: str) -> Iterator[dict]:
+    from utils import stories
+
+    for number in itertools.count():
+        yield {"text": stories.write(f"{split} {number}").english}
+
+
+def _sums(split: str) -> Iterator[dict]:
+    """Each sum once, in GSM8K's form: the steps, and the answer after four hash marks."""
+    from utils import arithmetic
+
+    rng, seen = random.Random(split), set()
+    while True:
+        problem = arithmetic.draw(rng, rng.choice((4, 5, 6, 8, 9, 10)), held_out=split != "train")
+        if problem not in seen:
+            seen.add(problem)
+            steps = "\n".join(problem.steps())
+            yield {"question": problem.prompt, "answer": f"{steps}\n#### {problem.answer}"}
+
+
+GENERATORS = {"stories": _stories, "arithmetic": _sums}
 
 
 def shaped_as(entry: dict, stand_in: datasets.DatasetDict) -> datasets.DatasetDict:  # noqa: F821

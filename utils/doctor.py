@@ -140,6 +140,8 @@ def data_row(entry: dict) -> tuple[str, str, str, str]:
     on_hub = f"the Hub, {entry['hub']}{', gated' if entry['gated'] else ''}" if "hub" in entry else ""
     rows, megabytes, digest = (f"~{entry['rows']:,}" if "rows" in entry else "-"), f"~{entry['megabytes']:,}", "-"
     place = catalog.on_this_machine(entry)
+    if "generator" in entry:
+        return f"{sum(entry['made'].values()):,}", megabytes, "-", f"here: written by utils.{entry['generator']}"
     if entry["kind"] == "corpus":
         return "-", megabytes, "-", "here: this Python's own files"
     if folder := place[0] if place else None if "hub" not in entry else hub.cached(entry):

@@ -15,7 +15,7 @@ import torch
 from utils import runtime, training
 from utils.environment import CommandError
 from utils.runtime import ROOT
-from utils.small_models import cards, initial_values, making, recipes, scores, tasks, texts, vocabulary
+from utils.small_models import cards, head_start, initial_values, making, recipes, scores, tasks, texts, vocabulary
 from utils.small_models.optimizer import MuonAndAdamW
 
 MODELS = recipes.names()
@@ -645,3 +645,30 @@ def test_a_card_says_what_the_scores_say(name):
         assert recipes.headline(name)
         run = json.loads((recipes.FOLDER / name / "run.json").read_text(encoding="utf-8"))
         assert run["recipe"] == recipes.read(name).digest, "the recipe beside a model is the one that made it"
+
+
+def test_each_word_has_its_label_at_its_first_piece():
+    _, tokenizer = load("bert-mini")
+    names, rows = ["B-PER", "O"], [(["Maximiliana", "ran", "home"], ["B-PER", "O", "O"]), (["No", "!"], ["O", "O"])]
+    batch = head_start._words(tokenizer, names, rows)
+    for ids, labels, (words, tags) in zip(batch["input_ids"], batch["labels"], rows, strict=True):
+        known = labels != texts.IGNORED
+        assert [names[label] for label in labels[known]] == tags
+        first = [piece.removeprefix("##") for piece in tokenizer.convert_ids_to_tokens(ids[known])]
+        assert all(word.lower().startswith(piece) for word, piece in zip(words, first, strict=True))
+
+
+def test_both_starts_differ_in_the_weights_alone(monkeypatch):
+    model, tokenizer = load("bert-mini")
+    begun = []
+    monkeypatch.setattr(head_start, "EPOCHS", {"topic": 1, "entities": 1})
+    monkeypatch.setattr(head_start, "SEEDS", (0,))
+    monkeypatch.setattr(head_start.training, "train", lambda classifier, *others: begun.append((classifier, others[-1])))
+    measured = head_start.measure(model, tokenizer)
+    assert list(measured) == [f"{task}_after_a_{start}_start" for task in ("topic", "entities") for start in ("pretrained", "random")]
+    assert all(0 <= value <= 1 for values in measured.values() for value in values)
+    for (pretrained, settings), (random, others) in (begun[:2], begun[2:]):
+        assert settings == others and pretrained.config.to_dict() == random.config.to_dict()
+        same = [torch.equal(start.bert.state_dict()[name], value) for start in (pretrained, random)
+                for name, value in model.bert.state_dict().items() if name.endswith("query.weight")]  # fmt: skip
+        assert same == [True] * 4 + [False] * 4

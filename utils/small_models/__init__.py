@@ -10,6 +10,7 @@
     team            several processes that train one model together
     samples         what a model writes for an input
     scores          what the models can do, measured on held-out inputs
+    head_start      what a pretrained encoder is worth to another task
     heads           three heads on a pretrained encoder: sentiment, topic, named entities
     cards           the cards in the models' folders
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from utils import plots
 from utils.environment import write_atomically, write_json
-from utils.small_models import recipes, scores
+from utils.small_models import head_start, recipes, scores
 from utils.small_models.recipes import Recipe
 
 NOTES = "## Limits"  # from here on a card is written by hand, and kept
@@ -30,7 +30,7 @@ def write(name: str, folder: Path) -> None:
     if recipe.mixture.get("documentation") and recipe.kind == "causal":
         measured["documentation_bits_a_byte_of_5_grams"] = scores.ngram_bits_a_byte(tokenizer)
     if recipe.kind == "masked":
-        measured |= scores.head_start(model, tokenizer)
+        measured |= head_start.measure(model, tokenizer)
     rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
                for key, value in measured.items()}  # fmt: skip
     write_json(folder / "scores.json", {

@@ -24,7 +24,7 @@ from torch import nn
 from utils import catalog, data, runtime
 from utils.environment import CommandError, say, write_atomically, write_json
 from utils.small_models import recipes, texts
-from utils.small_models.tasks import labeled_spans
+from utils.small_models.tasks import labeled_spans, rows_of, span_f1
 from utils.small_models.cards import with_notes
 
 NAME = "minilm-heads"
@@ -268,13 +268,6 @@ def best_legal(scores: torch.Tensor, labels: list[str]) -> list[str]:
     return [labels[number] for number in reversed(way)]
 
 
-def span_f1(found: list[list[tuple]], wanted: list[list[tuple]]) -> float:
-    """F1 over the names of all sentences: a name counts where its kind and both ends are right."""
-    right = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found, wanted, strict=True))
-    total = sum(map(len, found)) + sum(map(len, wanted))
-    return 2 * right / total if total else 0.0
-
-
 def capital_runs(words: list[str], kind: str) -> list[tuple[str, int, int]]:
     """The baseline: every run of capitalized words is a name of one kind; the first word of a sentence is none alone."""
     runs = labeled_spans([f"I-{kind}" if word[:1].isupper() else "O" for word in words])
@@ -313,18 +306,6 @@ def train(recipe: recipes.Recipe, out: Path) -> Path:
     _write_card(recipe, out, measured)
     say(f"Saved in {recipes.shown(out)}.")
     return out
-
-
-def rows_of(name: str, split: str) -> tuple[list, list]:
-    """Inputs and wanted labels of a head in a split: texts and names, or tokens and BIO labels."""
-    if name == "sentiment":
-        rows = texts.written("reviews", split)
-        return [row["text"] for row in rows], ["positive" if row["stars"] > 3 else "negative" for row in rows]
-    if name == "topic":
-        rows, names = texts.written("topics", split), texts.class_names("topics", "label")
-        return [row["text"] for row in rows], [names[row["label"]] for row in rows]
-    rows, names = texts.written("entities", split), texts.class_names("entities", "ner_tags")
-    return [row["tokens"] for row in rows], [[names[tag] for tag in row["ner_tags"]] for row in rows]
 
 
 def measure(name: str, head: TextHead | EntityHead, split: str = "test") -> dict[str, float]:

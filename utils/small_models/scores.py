@@ -17,7 +17,7 @@ from random import Random
 import torch
 from torch import nn
 
-from utils import arithmetic, programs, runtime, stories, training
+from utils import arithmetic, programs, stories
 from utils.small_models import recipes, samples, tasks, texts, vocabulary
 
 SPLIT = "test"
@@ -173,48 +173,6 @@ def _bert(model, tokenizer, count: int) -> dict:
         right[kind] = hits / total
     return {"masks_filled": right["stories"], "masks_filled_documentation": right["documentation"],
             "masks_filled_written": right["written"]}  # fmt: skip
-
-
-def head_start(model, tokenizer) -> dict:
-    """Accuracy on two written tasks after a short fine-tuning, from the model's weights and from random ones, three seeds.
-
-    Both starts have the same architecture, rows, steps and rate.
-    """
-    from transformers import BertConfig, BertForSequenceClassification
-
-    scores = {}
-    for task, labels in (("sentiment", 2), ("topic", 6)):
-        for start in ("pretrained", "random"):
-            found = []
-            for seed in SEEDS:
-                runtime.set_seed(seed)
-                config = BertConfig.from_dict(model.config.to_dict() | {"num_labels": labels, "hidden_dropout_prob": 0.1})
-                classifier = BertForSequenceClassification(config)
-                if start == "pretrained":
-                    classifier.bert.load_state_dict(model.bert.state_dict(), strict=False)  # it has no pooler
-                found.append(_fine_tuned(classifier, tokenizer, task, seed))
-            scores[f"{task}_after_a_{start}_start"] = found
-    return scores
-
-
-def _fine_tuned(classifier, tokenizer, task: str, seed: int) -> float:
-    """Test accuracy after two epochs over the training rows."""
-    rows = {split: tasks.written_pairs(task, split) for split in ("train", SPLIT)}
-    names = sorted({target for _, target in rows["train"]})
-
-    def collate(pairs: list[tuple[str, str]]) -> dict:
-        batch = tokenizer([source for source, _ in pairs], padding=True, truncation=True, return_tensors="pt",
-                          max_length=classifier.config.max_position_embeddings)  # fmt: skip
-        return dict(batch) | {"labels": torch.tensor([names.index(target) for _, target in pairs])}
-
-    batches = training.Shuffled(rows["train"], 16, collate, seed)
-    steps = 2 * batches.batches_an_epoch
-    training.train(classifier, lambda model, batch: model(**batch).loss, batches,
-                   training.Settings(steps=steps, learning_rate=3e-4, warmup=steps // 10))  # fmt: skip
-    with torch.no_grad():
-        right = [(classifier(**batch).logits.argmax(-1) == batch["labels"]).float()
-                 for batch in (collate(rows[SPLIT][i : i + 64]) for i in range(0, len(rows[SPLIT]), 64))]  # fmt: skip
-    return torch.cat(right).mean().item()
 
 
 def _t5(model, tokenizer, count: int) -> dict:

@@ -65,6 +65,25 @@ def labeled_spans(labels: list[str]) -> list[tuple[str, int, int]]:
     return found
 
 
+def span_f1(found: list[list[tuple]], wanted: list[list[tuple]]) -> float:
+    """F1 over the names of all sentences: a name counts where its kind and both ends are right."""
+    right = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found, wanted, strict=True))
+    total = sum(map(len, found)) + sum(map(len, wanted))
+    return 2 * right / total if total else 0.0
+
+
+def rows_of(task: str, split: str) -> tuple[list, list]:
+    """Inputs and wanted labels of sentiment, topic or entities, all written: texts and names, or tokens and BIO labels."""
+    if task == "sentiment":
+        rows = texts.written("reviews", split)
+        return [row["text"] for row in rows], ["positive" if row["stars"] > 3 else "negative" for row in rows]
+    if task == "topic":
+        rows, names = texts.written("topics", split), texts.class_names("topics", "label")
+        return [row["text"] for row in rows], [names[row["label"]] for row in rows]
+    rows, names = texts.written("entities", split), texts.class_names("entities", "ner_tags")
+    return [row["tokens"] for row in rows], [[names[tag] for tag in row["ner_tags"]] for row in rows]
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 # Pairs
 # ----------------------------------------------------------------------------------------------------------------------

@@ -81,7 +81,8 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
         "![The loss over the steps](curve.png)", "",
         "## What it can do", "",
         f"Measured on held-out inputs, {scores.COUNT} of each kind; where the model samples, the mean of "
-        f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, 1 for sums). "
+        f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, {scores.LOW_TEMPERATURE} where a low "
+        "one is named, 1 for sums). "
         "`tests/test_small_models.py` measures a sample of it again.", "",
         "| measure | value |", "|---|---|",
         *(f"| {key.replace('_', ' ')} | {shown(key, value)} |" for key, value in measured.items()), "", "",

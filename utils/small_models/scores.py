@@ -23,7 +23,8 @@ from utils.small_models import recipes, samples, tasks, texts, vocabulary
 SPLIT = "test"
 SEEDS = (0, 1, 2)
 COUNT = 200  # inputs of each kind
-TEMPERATURE = 0.7
+TEMPERATURE = 0.7  # of stories
+LOW_TEMPERATURE = 0.3  # a second one: truer to the story, and less varied
 
 
 def measure(name: str, model, tokenizer, count: int = COUNT) -> dict[str, float | list[float]]:
@@ -104,17 +105,22 @@ def mean(values) -> float:
     return sum(values) / len(values)
 
 
-def _stories(model, tokenizer, count: int) -> dict:
-    """Stories that begin with the first sentence of a held-out one; only the sentences that the model adds are counted."""
+def _stories(model, tokenizer, count: int, temperature: float = TEMPERATURE) -> dict:
+    """Stories that begin with the first sentence of a held-out one; only the sentences that the model adds are counted.
+
+    Those that are distinct say how varied they are: of all sentences that were written, in all stories together.
+    """
     beginnings = [texts.story(Random(f"beginning {number}"), SPLIT).sentences[0].english for number in range(count)]
-    accepted, agree = [], []
+    accepted, agree, distinct = [], [], []
     for seed in SEEDS:
-        added = samples.write_stories(model, tokenizer, beginnings, seed, TEMPERATURE)
+        added = samples.write_stories(model, tokenizer, beginnings, seed, temperature)
+        sentences = [sentence for text in added for sentence in stories.parser.split(text)]
+        distinct.append(len(set(sentences)) / max(1, len(sentences)))
         verdicts = [stories.judge(f"{first} {text}") for first, text in zip(beginnings, added, strict=True)]
         right, total = sum(v.accepted - 1 for v in verdicts), sum(v.sentences - 1 for v in verdicts)
         accepted.append(right / max(1, total))
         agree.append(mean(v.agrees for v in verdicts))
-    return {"story_sentences_accepted": accepted, "stories_that_agree": agree}
+    return {"story_sentences_accepted": accepted, "stories_that_agree": agree, "story_sentences_distinct": distinct}
 
 
 def _documentation(model, tokenizer) -> dict:
@@ -123,7 +129,8 @@ def _documentation(model, tokenizer) -> dict:
 
 
 def _gpt(model, tokenizer, count: int) -> dict:
-    return _stories(model, tokenizer, count) | _documentation(model, tokenizer)
+    low = {f"{key}_at_low_temperature": values for key, values in _stories(model, tokenizer, count, LOW_TEMPERATURE).items()}
+    return _stories(model, tokenizer, count) | low | _documentation(model, tokenizer)
 
 
 def _chat(model, tokenizer, count: int) -> dict:

@@ -74,7 +74,8 @@ def test_english_is_well_formed(some):
         text = story.english
         assert not re.search(r"[{}|~]|  |\ba [aeiou]|\ban [bcdfgjklmnpqrstvwxyz]", text), text
         assert text.count('"') % 2 == 0
-        assert re.fullmatch(r"[A-Z][^.!?]*\.", story.summary), story.summary
+        assert story.summary in story.summaries and len(set(story.summaries)) == len(story.summaries) > 1
+        assert all(re.fullmatch(r"[A-Z][^.!?]*\.", summary) for summary in story.summaries), story.summaries
 
 
 def test_french_is_well_formed(some):

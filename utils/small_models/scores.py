@@ -189,6 +189,9 @@ def _t5(model, tokenizer, count: int) -> dict:
         if task == "code":
             scores |= _code(model, tokenizer, rng, count)
             continue
+        if task == "summarize":
+            scores |= _summaries(model, tokenizer, rng, count)
+            continue
         pairs = [tasks.pair(task, rng, SPLIT) for _ in range(count)]
         found = samples.answers(model, tokenizer, [source for source, _ in pairs])
         if task == "continue":
@@ -225,6 +228,16 @@ def _code(model, tokenizer, rng: Random, count: int) -> dict:
     found = samples.answers(model, tokenizer, [tasks.PREFIXES["code"] + p.python for p in drawn], longest=224)
     return {"code_exact": mean(text.split() == p.javascript.split() for text, p in zip(found, drawn, strict=True)),
             "code_runs_equal": mean(check.same for check in programs.check(drawn, found))}  # fmt: skip
+
+
+def _summaries(model, tokenizer, rng: Random, count: int) -> dict:
+    """A story has several summaries, other words for the same; the nearest one counts, as for SQuAD's several answers."""
+    told = [texts.story(rng, SPLIT) for _ in range(count)]
+    found = samples.answers(model, tokenizer, [tasks.PREFIXES["summarize"] + story.english for story in told])
+    pairs = list(zip(found, told, strict=True))
+    return {"summarize_exact": mean(max(exact(text, summary) for summary in story.summaries) for text, story in pairs),
+            "summarize_f1": mean(max(token_f1(text, summary) for summary in story.summaries) for text, story in pairs),
+            "summarize_f1_with_one_of_them": mean(token_f1(text, story.summary) for text, story in pairs)}  # fmt: skip
 
 
 def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:

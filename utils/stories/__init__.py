@@ -32,12 +32,16 @@ __all__ = ["Question", "Sentence", "Story", "Verdict", "World", "dialogue", "ent
 
 @dataclass
 class Story:
-    """A story: sentences with their meanings, the plot's name, a summary of one sentence, the world at its end."""
+    """A story: sentences with their meanings, the plot's name, the world at its end, and a summary of one sentence.
+
+    summaries: all that the plot has, of which `summary` was drawn: other words for the same.
+    """
 
     seed: int | str
     plot: str
     sentences: list[Sentence]
     summary: str
+    summaries: tuple[str, ...]
     world: World
 
     @cached_property
@@ -55,9 +59,10 @@ def write(seed: int | str) -> Story:
     while True:
         teller = Teller(rng)
         plot = rng.choice(PLOTS)
-        summary = plot(teller)
+        summaries = plot(teller)
+        summary = rng.choice(summaries)
         if 5 <= len(teller.sentences) <= 15:
-            return Story(seed, plot.__name__, teller.sentences, summary, teller.world)
+            return Story(seed, plot.__name__, teller.sentences, summary, summaries, teller.world)
 
 
 def stories(seed: int, count: int) -> Iterator[Story]:

@@ -1,6 +1,7 @@
 """The writer: a cast, a plot, and a world in which every sentence is checked before it is told.
 
-A plot is a function of a `Teller`; it says what happens, the teller chooses how to say it. A plot returns its summary.
+A plot is a function of a `Teller`; it says what happens, the teller chooses how to say it. A plot returns the summaries
+that it has, one sentence each.
 """
 
 from functools import lru_cache
@@ -292,7 +293,7 @@ def _end(s: Teller, a: str, b: str = "", lesson: str = "") -> None:
 # --- plots --------------------------------------------------------------------------------------------------------
 
 
-def lost_thing(s: Teller) -> str:
+def lost_thing(s: Teller) -> tuple[str, ...]:
     """Something is lost, searched for and found."""
     a = _hero(s)
     t, p = s.thing(), s.place()
@@ -326,14 +327,14 @@ def lost_thing(s: Teller) -> str:
         s.feel(a, "find_spot", "good", a=a, t=t)
     s.tell("thank", a=a, b=b)
     _end(s, a, b, lesson="care")
-    return s.rng.choice((
+    return (
         f"{a} lost the {t}, and {b} helped to find it.",
         f"With the help of {b}, the lost {t} of {a} was found again.",
         f"{a} and {b} searched for the lost {t} until {finder} found it.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def saved_for(s: Teller) -> str:
+def saved_for(s: Teller) -> tuple[str, ...]:
     """Something too expensive is earned by work."""
     a = _hero(s)
     t = s.thing(s.rng.choice(("toy", "tool", "clothes", "instrument")), large=True)
@@ -362,14 +363,14 @@ def saved_for(s: Teller) -> str:
     s.tell("enjoy", a=a, t=t)
     if s.maybe(0.4):
         _end(s, a)
-    return s.rng.choice((
+    return (
         f"{a} worked for {c} and bought the {t} at last.",
         f"Because the {t} was too expensive, {a} earned the money by working for {c}.",
         f"{a} wished for {article_of(s, t)} and earned it with hard work.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def broken_thing(s: Teller) -> str:
+def broken_thing(s: Teller) -> tuple[str, ...]:
     """Something borrowed breaks; the truth is told."""
     a, b = _two(s, "child")
     t = s.thing("fragile")
@@ -402,14 +403,14 @@ def broken_thing(s: Teller) -> str:
     if s.maybe(0.4):
         s.feel(a, "forgive", "good", a=a, b=b)
     _end(s, a, b, lesson="truth")
-    return s.rng.choice((
+    return (
         f"{a} broke the {t} of {b}, told the truth and was forgiven.",
         f"{b} lent {a} the {t}, which broke, but {b} forgave {a}.",
         f"{a} was sorry for breaking the {t} that belonged to {b}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def hurt_animal(s: Teller) -> str:
+def hurt_animal(s: Teller) -> tuple[str, ...]:
     """An animal is found hurt, nursed, and stays or goes free."""
     a = _hero(s)
     p = s.place("out")
@@ -444,14 +445,14 @@ def hurt_animal(s: Teller) -> str:
     _end(s, a)
     name = s.world.pet.get(n)
     called = f" called {name}" if name else ""
-    return s.rng.choice((
+    return (
         f"{a} found a hurt {n} and took care of it until it was well.",
         f"{a} and {b} nursed a hurt {n}{called}.",
         f"A {n} that {a} had found {'went free again' if free else 'stayed'} after it was well.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def trip(s: Teller) -> str:
+def trip(s: Teller) -> tuple[str, ...]:
     """A trip, bad weather, shelter, and home again."""
     a, b = _two(s)
     p = s.place("out")
@@ -480,14 +481,14 @@ def trip(s: Teller) -> str:
         s.tell("cook_plan", a=a, b=b, dish=d)
         s.tell("eat", a=a, b=b, dish=d)
     _end(s, a, b)
-    return s.rng.choice((
+    return (
         f"{a} and {b} were surprised by bad weather {where(p)} and waited {v}.",
         f"During a trip to the {p}, {a} and {b} had to find shelter.",
         f"{a} and {b} wanted to {y}, but then {z}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def birthday(s: Teller) -> str:
+def birthday(s: Teller) -> tuple[str, ...]:
     """A present is made in secret."""
     a = _hero(s)
     b = s.relative() if s.maybe() else ""
@@ -515,14 +516,14 @@ def birthday(s: Teller) -> str:
         s.tell("cook", a=a, b=b, dish=d)
         s.tell("eat", a=a, b=b, dish=d)
     _end(s, a, b)
-    return s.rng.choice((
+    return (
         f"{a} made {article_of(s, t)} in secret for the birthday of {b}.",
         f"For {b}, {a} made a birthday present: {article_of(s, t)}.",
         f"{b} got {article_of(s, t)} from {a}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def quarrel(s: Teller) -> str:
+def quarrel(s: Teller) -> tuple[str, ...]:
     """Two want the same thing and learn to share it."""
     a, b = _two(s, "child")
     p, t = s.place(), s.thing("toy" if s.maybe() else "tool")
@@ -541,14 +542,14 @@ def quarrel(s: Teller) -> str:
     s.tell("share", a=a, b=b, t=t)
     s.feel(b, "share", "good", a=a, b=b, t=t)
     _end(s, a, b, lesson="help")
-    return s.rng.choice((
+    return (
         f"{a} and {b} quarreled about {article_of(s, t)} and then shared it.",
         f"Both {a} and {b} wanted the {t}, but in the end they shared it.",
         f"{a} found {article_of(s, t)} {where(p)} and shared it with {b} after a quarrel.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def overcome_fear(s: Teller) -> str:
+def overcome_fear(s: Teller) -> tuple[str, ...]:
     """Somebody is afraid and dares in the end."""
     a = _hero(s)
     x = s.pick("fear")
@@ -571,14 +572,14 @@ def overcome_fear(s: Teller) -> str:
         s.tell("pastime", a=a, b=b, p=p, pastime=s.pastime(p))
     s.tell("go_home_pair", a=a, b=b)
     _end(s, a, b, lesson="help")
-    return s.rng.choice((
+    return (
         f"With the help of {b}, {a} was no longer afraid of {x}.",
         f"{a} was afraid of {x} but learned to be brave.",
         f"{b} helped {a}, who was afraid of {x}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def cooking(s: Teller) -> str:
+def cooking(s: Teller) -> tuple[str, ...]:
     """Something is missing in the kitchen."""
     a, b = _two(s)
     taste = s.rng.choice(("sweet", "savory"))
@@ -602,13 +603,13 @@ def cooking(s: Teller) -> str:
     s.feel(b, "cook", "good", a=a, b=b, dish=d)
     s.tell("eat", a=a, b=b, dish=d)
     _end(s, a, b)
-    return s.rng.choice((
+    return (
         f"{a} and {b} made {english_a(d)}, though there was no {i} at first.",
         f"There was no {i} for the {d}, but {source}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def strange_noise(s: Teller) -> str:
+def strange_noise(s: Teller) -> tuple[str, ...]:
     """A frightening noise turns out to be an animal."""
     a, b = _two(s, "child")
     p, o = s.place("in") if s.maybe() else s.place("out"), s.pick("noise")
@@ -629,13 +630,13 @@ def strange_noise(s: Teller) -> str:
         s.tell("stay", a=a, n=n)
     s.feel(a, "meet_animal", "good", a=a, n=n)
     _end(s, a, b)
-    return s.rng.choice((
+    return (
         f"{a} and {b} were frightened by {o}, but it was only {english_a(n)}.",
         f"The noise that {a} heard {where(p)} came from {english_a(n)}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def contest(s: Teller) -> str:
+def contest(s: Teller) -> tuple[str, ...]:
     """A contest, won or lost."""
     a, b = _two(s)
     g = s.pick("contest")
@@ -663,14 +664,14 @@ def contest(s: Teller) -> str:
         s.tell("next_year", a=a, b=b)
     _end(s, a, b)
     result = "won" if won else "did not win"
-    return s.rng.choice((
+    return (
         f"{a} practiced for the {g} and {result}.",
         f"{a} {result} the {g}.",
         f"{a} took part in the {g} and {result}, and {rival} {'came second' if won else 'was better'}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def far_friend(s: Teller) -> str:
+def far_friend(s: Teller) -> tuple[str, ...]:
     """A letter to a friend far away, and an answer."""
     a = _hero(s)
     b = s.person()
@@ -695,13 +696,13 @@ def far_friend(s: Teller) -> str:
     else:
         s.tell("reread", a=a, b=b)
     _end(s, a)
-    return s.rng.choice((
+    return (
         f"{a} wrote to {b}, who lived far away, and {'they met again' if met else 'got an answer'}.",
         f"{a} missed {b} until {'they met again' if met else 'a letter came'}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def learn_skill(s: Teller) -> str:
+def learn_skill(s: Teller) -> tuple[str, ...]:
     """Something is learned with patience."""
     a = _hero(s)
     skill = s.pick("skill")
@@ -727,14 +728,14 @@ def learn_skill(s: Teller) -> str:
         t = s.thing()
         s.tell("present", a=a, b=b, t=t)
     _end(s, a, b, lesson="help")
-    return s.rng.choice((
+    return (
         f"{b} taught {a} to {skill}.",
         f"{a} wanted to learn to {skill} and did not give up.",
         f"With the help of {b}, {a} learned to {skill}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def thief(s: Teller) -> str:
+def thief(s: Teller) -> tuple[str, ...]:
     """An animal steals something and is followed."""
     a = _hero(s)
     t, p, q = s.thing("treasure"), s.place("out"), s.place("out")
@@ -761,14 +762,14 @@ def thief(s: Teller) -> str:
         s.feel(a, "nest", "good", a=a, t=t)
     s.tell("thank", a=a, b=b)
     _end(s, a, b, lesson="care")
-    return s.rng.choice((
+    return (
         f"{english_a(n).capitalize()} stole the {t}, but {a} got it back.",
         f"{a} chased {english_a(n)} that had stolen the {t}.",
         f"With the help of {b}, {a} got the stolen {t} back.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def swap(s: Teller) -> str:
+def swap(s: Teller) -> tuple[str, ...]:
     """Two things are swapped, to somebody's regret or joy."""
     a, b = _two(s, "child")
     t, u = s.thing(), s.thing()
@@ -792,13 +793,13 @@ def swap(s: Teller) -> str:
         s.tell("enjoy", a=a, t=u)
         back = ""
     _end(s, a, b)
-    return s.rng.choice((
+    return (
         f"{a} and {b} swapped the {t} and the {u}{back}.",
         f"{a} gave {b} the {t} for the {u}{back}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def newcomer(s: Teller) -> str:
+def newcomer(s: Teller) -> tuple[str, ...]:
     """Somebody new finds a friend."""
     a = s.person()
     s.tell("newcomer", a=a, town=(town := s.pick("town")))
@@ -824,13 +825,13 @@ def newcomer(s: Teller) -> str:
     s.tell("friends", a=a, b=b)
     if s.maybe():
         s.tell("lesson", a=a)
-    return s.rng.choice((
+    return (
         f"{a} was new in {town} and made friends with {b}.",
         f"{b} became the first friend of {a} in {town}.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def found_property(s: Teller) -> str:
+def found_property(s: Teller) -> tuple[str, ...]:
     """Something found is brought back to its owner."""
     a = _hero(s)
     p, t = s.place(), s.thing("treasure" if s.maybe() else "clothes")
@@ -853,14 +854,14 @@ def found_property(s: Teller) -> str:
         s.feel(a, "reward", "good", a=c, b=a, t=u)
         s.tell("enjoy", a=a, t=u)
     _end(s, a, lesson="truth")
-    return s.rng.choice((
+    return (
         f"{a} found {article_of(s, t)} {where(p)} and brought it back to {c}.",
         f"{c} got the lost {t} back from {a}.",
         f"{a} found out that the {t} belonged to {c} and returned it.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
-def lost_pet(s: Teller) -> str:
+def lost_pet(s: Teller) -> tuple[str, ...]:
     """A pet runs away and is found."""
     a = _hero(s)
     n = s.animal("pet")
@@ -884,10 +885,10 @@ def lost_pet(s: Teller) -> str:
     s.tell("thank", a=a, b=b)
     _end(s, a, b, lesson="care")
     name = s.world.pet[n]
-    return s.rng.choice((
+    return (
         f"{a} and {b} looked for the {n} {name} and found it {where(q)}.",
         f"{name}, the {n} of {a}, ran away but was found again.",
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 PLOTS = (lost_thing, saved_for, broken_thing, hurt_animal, trip, birthday, quarrel, overcome_fear, cooking,

@@ -170,7 +170,7 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
         return folder
     model = model_for(recipe, tokenizer).to(team.device(device))
     if device == "cpu":
-        model.set_attn_implementation("eager")  # compiled and backward, faster here than PyTorch's fused attention
+        model.set_attn_implementation("eager")  # compiled, faster there than the fused attention
     if run["steps"] is None:
         run["steps"] = team.agreed(_steps_for(minutes, model, batches_for(recipe, tokenizer, model), recipe, device))
     if team.first:

@@ -606,6 +606,8 @@ def test_the_figures_of_the_card_hold(name):
     measured = scores.measure(name, *load(name), count=count)
     written = recipes.read_scores(name)
     for key, value in measured.items():
+        if key.startswith("questions_right_"):
+            continue  # of one kind the sample holds half a dozen: too few for any bound; all kinds together are compared
         values, known = (value, written[key]) if isinstance(value, list) else ([value], [written[key]])
         found, expected = sum(values) / len(values), sum(known) / len(known)
         bound = 0.05 if "bits" in key else margin(expected, count * len(values))

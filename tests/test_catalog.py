@@ -152,6 +152,11 @@ def test_a_hub_set_without_the_hub(name, offline, capsys):
     assert f"{name}: {entry['stand_in']} stands in" in said.out and "because COURSE_HUB=off" in said.out
 
 
+def test_without_the_hub_and_without_a_stand_in(offline):
+    with pytest.raises(catalog.NotHere, match="bart-large-cnn cannot be loaded, because COURSE_HUB=off.*no stand-in yet"):
+        catalog.load("bart-large-cnn")
+
+
 def test_medical_sets_say_that_they_are_no_advice(offline, capsys):
     for name in ("medical_qa", "pubmed-qa"):
         if written("medical_qa"):

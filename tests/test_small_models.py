@@ -614,10 +614,21 @@ def test_the_figures_of_the_card_hold(name):
         assert abs(found - expected) <= bound, f"{key}: {found:.3f} now, {expected:.3f} in the card"
 
 
-def test_gpt_mini_is_what_the_lessons_count_on():
-    measured = recipes.read_scores("gpt-mini")
-    assert min(measured["story_sentences_accepted"]) >= 0.95
-    assert measured["documentation_bits_a_byte"] < measured["documentation_bits_a_byte_of_5_grams"]
+def test_the_models_are_what_the_lessons_count_on():
+    """What the cards claim of them. Two goals that are missed are not here: facts that agree at a temperature of 0.7 in 85 of
+    100 stories, and 80 of 100 questions by t5-mini."""
+    gpt, chat, t5, llama, bert = map(recipes.read_scores, ("gpt-mini", "gpt-mini-chat", "t5-mini", "llama-mini", "bert-mini"))
+    assert min(gpt["story_sentences_accepted"]) >= 0.95
+    assert scores.mean(gpt["stories_that_agree_at_low_temperature"]) >= 0.85
+    assert gpt["documentation_bits_a_byte"] < gpt["documentation_bits_a_byte_of_5_grams"]
+    assert chat["questions_right"] >= 0.8
+    reached = ("translate_f1", "code_runs_equal", "summarize_f1", "entities_f1", "continue_sentences_accepted")
+    assert min(t5[key] for key in reached) >= 0.8
+    assert 0.2 <= scores.mean(llama["sums_right_sampled"]) <= 0.5
+    assert all(0.1 < share < 0.9 for share in llama["sums_that_think"]), "both habits are there"
+    assert bert["masks_filled"] >= 0.6
+    for task in ("topic", "entities"):
+        assert min(bert[f"{task}_after_a_pretrained_start"]) > max(bert[f"{task}_after_a_random_start"])
 
 
 @pytest.mark.slow

@@ -9,28 +9,32 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent / "system"))  # loopback_hub
 
 # The same settings as `python -m utils test`, for those who call pytest themselves. Before torch is imported.
 for name, value in {
-    "COURSE_DEVICE": "cpu", "COURSE_HUB": "off", "COURSE_THREADS": "1", "COURSE_HEADLESS": "1", "HF_HUB_OFFLINE": "1",
-    "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1", "PYTHONUTF8": "1",
-}.items():  # fmt: skip
+    "COURSE_DEVICE": "cpu",
+    "COURSE_HUB": "off",
+    "COURSE_THREADS": "1",
+    "COURSE_HEADLESS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "TOKENIZERS_PARALLELISM": "false",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "PYTHONUTF8": "1",
+}.items():
     os.environ.setdefault(name, value)
-
-
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes some seconds; `test --fast` leaves it out")
-    config.addinivalue_line("markers", "browser: needs Chromium; says so where there is none")
 
 
 @pytest.fixture
 def detection(monkeypatch):
     """Detection as on a fresh machine: no overriding variables, nothing remembered. Returns monkeypatch."""
-    from utils import runtime
+    from utils.data import hub
+    from utils.device import detect_device
 
-    caches = (runtime.detect_device, runtime.hub_reachable)
+    caches = (detect_device, hub.reachable)
     for name in ("COURSE_DEVICE", "COURSE_HUB", "COURSE_THREADS", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -40,6 +44,16 @@ def detection(monkeypatch):
     yield monkeypatch
     for cached in caches:
         cached.cache_clear()
+
+
+@pytest.fixture
+def threads(detection):
+    """Restores the number of threads; returns monkeypatch."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield detection
+    torch.set_num_threads(before)
 
 
 class Notebook:

@@ -9,7 +9,7 @@ if sys.version_info < (3, 11):
         % sys.version_info[:2]
     )
 
-from utils.launcher import main  # noqa: E402  (the version comes first)
+from utils.cli.launcher import main  # noqa: E402  (the version comes first)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -292,9 +292,7 @@ class MultiHeadAttention(nn.Module):
         """(B, T, C) -> (B, T, H, D) -> (B, H, T, D)"""
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-    def _keys_and_values(
-        self, x: Tensor, context: Tensor | None, cache: KeyValueCache | None
-    ) -> tuple[Tensor, Tensor]:
+    def _keys_and_values(self, x: Tensor, context: Tensor | None, cache: KeyValueCache | None) -> tuple[Tensor, Tensor]:
         """(B, H, S, D) each: of x or of the context, after what the cache holds."""
         if context is not None and cache is not None and cache.length:
             held = (cache.keys.shape[0], cache.length)

@@ -4,19 +4,24 @@
     bootstrap_interval                   how far a score would move on another test set of the same kind
     paired_bootstrap, mcnemar            is one model better than another, on the same rows?
     expected_calibration_error, reliability_curve, negative_log_likelihood, brier    do the probabilities hold?
+    exact, token_f1                      a text against the wanted one, as SQuAD scores answers
+    labeled_spans, span_f1, entity_f1    entities: all of a name or nothing
     fit_temperature, softened            one number that mends probabilities that are too sure of themselves
 
 Labels and predictions are whole numbers 0 .. K - 1, probabilities and scores (N, K): lists, arrays or tensors on the CPU.
 Nothing here draws a random number but from the generator or the seed that is handed to it.
 """
 
+import collections
 import dataclasses
 import math
+import re
 from collections.abc import Callable
 
 import numpy
 
 Generator = numpy.random.Generator | int
+NO_ENTITIES = "no entities"  # what a model that writes entities as text writes for none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +154,59 @@ def mcnemar(labels, first, second) -> tuple[int, int, float]:
     throws = only_first + only_second
     tail = sum(math.comb(throws, k) for k in range(min(only_first, only_second) + 1))
     return only_first, only_second, min(1.0, 2 * tail / 2**throws)
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Texts and spans
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def words_of(text: str) -> list[str]:
+    """Lower case, without marks and articles, as SQuAD compares answers (Rajpurkar et al., 2016, arXiv 1606.05250)."""
+    return [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
+
+
+def exact(found: str, wanted: str) -> float:
+    """1.0 where the words are the same, else 0.0."""
+    return float(words_of(found) == words_of(wanted))
+
+
+def token_f1(found: str, wanted: str) -> float:
+    """Harmonic mean of precision and recall over words, each counted as often as it occurs."""
+    ours, theirs = collections.Counter(words_of(found)), collections.Counter(words_of(wanted))
+    common = sum((ours & theirs).values())
+    return 2 * common / (sum(ours.values()) + sum(theirs.values())) if common else float(ours == theirs)
+
+
+def entity_f1(both: list[tuple[str, str]]) -> float:
+    """F1 over the entities of all (found, wanted) texts together, each text like "PER: Mia; LOC: Porto"."""
+    right = ours = theirs = 0
+    for found, wanted in both:
+        first, second = (set(text.split("; ")) - {NO_ENTITIES, ""} for text in (found, wanted))
+        right, ours, theirs = right + len(first & second), ours + len(first), theirs + len(second)
+    return 2 * right / (ours + theirs) if ours + theirs else 0.0
+
+
+def labeled_spans(labels: list[str]) -> list[tuple[str, int, int]]:
+    """(kind, first, end) of each name; `end` is the place after its last word. An I- without a beginning begins one, as
+    CoNLL's scorer has it."""
+    found: list[tuple[str, int, int]] = []
+    before = "O"
+    for place, label in enumerate(labels):
+        if label != "O":
+            if label.startswith("B-") or before[2:] != label[2:]:
+                found.append((label[2:], place, place + 1))
+            else:
+                found[-1] = (found[-1][0], found[-1][1], place + 1)
+        before = label
+    return found
+
+
+def span_f1(found: list[list[tuple]], wanted: list[list[tuple]]) -> float:
+    """F1 over the names of all sentences: a name counts where its kind and both ends are right."""
+    right = sum(len(set(ours) & set(theirs)) for ours, theirs in zip(found, wanted, strict=True))
+    total = sum(map(len, found)) + sum(map(len, wanted))
+    return 2 * right / total if total else 0.0
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -56,8 +56,7 @@ _PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
 BYTES_IN_ORDER = _PRINTABLE + [byte for byte in range(256) if byte not in _PRINTABLE]
 INDEX_OF_BYTE = {byte: index for index, byte in enumerate(BYTES_IN_ORDER)}  # GPT-2's numbers of the bytes
 _CHARACTER_OF_BYTE = {
-    byte: chr(byte if index < len(_PRINTABLE) else 0x100 + index - len(_PRINTABLE))
-    for byte, index in INDEX_OF_BYTE.items()
+    byte: chr(byte if index < len(_PRINTABLE) else 0x100 + index - len(_PRINTABLE)) for byte, index in INDEX_OF_BYTE.items()
 }
 
 _SEPARATOR = 0xFF  # never occurs in UTF-8, so it can part one pre-token from the next
@@ -126,11 +125,7 @@ class BytePairTokenizer:
 
     @classmethod
     def train(
-        cls,
-        texts: str | Iterable[str],
-        vocabulary_size: int,
-        special_tokens: Iterable[str] = (),
-        pattern: str = "gpt2",
+        cls, texts: str | Iterable[str], vocabulary_size: int, special_tokens: Iterable[str] = (), pattern: str = "gpt2"
     ) -> "BytePairTokenizer":
         """Learn merges from one text or several; a pre-token never reaches from one text into the next.
 
@@ -223,12 +218,7 @@ class BytePairTokenizer:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the tokenizer to a JSON file. If writing fails, a file that was there before stays as it was."""
-        content = {
-            "format": _FORMAT,
-            "pattern": self.pattern,
-            "special_tokens": list(self._special),
-            "merges": self.merges,
-        }
+        content = {"format": _FORMAT, "pattern": self.pattern, "special_tokens": list(self._special), "merges": self.merges}
         _write_whole(path, json.dumps(content, ensure_ascii=False) + "\n")
 
     @classmethod

@@ -26,7 +26,8 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from utils import runtime
+from utils.device import detect_dtype
+from utils.io import is_headless, whole_file
 
 
 class TrainingError(RuntimeError):
@@ -41,7 +42,7 @@ class Settings:
     clip: the largest norm of the gradient, None for no clipping. weight_decay: on matrices, not on biases and norms.
     evaluate_every: steps between two evaluations. patience: stop after so many evaluations without a better one, and
     take back the best weights. higher_is_better: of what `evaluate` returns.
-    save_every: steps between two checkpoints. dtype: None for what the device likes best (runtime.detect_dtype).
+    save_every: steps between two checkpoints. dtype: None for what the device likes best (detect_dtype).
     """
 
     steps: int
@@ -139,7 +140,7 @@ def train(
     optimizer = default_optimizer(model, settings) if optimizer is None else optimizer
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
-    dtype = settings.dtype or runtime.detect_dtype(device.type)
+    dtype = settings.dtype or detect_dtype(device.type)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     identity = {
         "settings": {name: str(value) for name, value in dataclasses.asdict(settings).items()},
@@ -152,13 +153,22 @@ def train(
         history, best, first = History(**state["history"]), state["best"], state["step"]
 
     def save(step: int) -> None:
-        save_checkpoint(checkpoint, {
-            "identity": identity, "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(),
-            "scaler": scaler.state_dict(), "best": best, "history": dataclasses.asdict(history), "random": random_states(),
-        })  # fmt: skip
+        save_checkpoint(
+            checkpoint,
+            {
+                "identity": identity,
+                "step": step,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "scaler": scaler.state_dict(),
+                "best": best,
+                "history": dataclasses.asdict(history),
+                "random": random_states(),
+            },
+        )
 
     model.train()
-    quiet = os.environ.get("COURSE_HEADLESS") == "1"
+    quiet = is_headless()
     with tqdm(initial=first, total=settings.steps, desc="training", leave=False, disable=quiet) as bar:
         for done in range(first + 1, settings.steps + 1):
             if history.stopped_early:
@@ -183,7 +193,7 @@ def train(
 def _step(step, model, loss_of, batch_at, settings, optimizer, scaler, history, checkpoint) -> float:
     """One update of the weights from `accumulate` batches; gives the loss, and notes it in the history."""
     device = next(model.parameters()).device
-    dtype = settings.dtype or runtime.detect_dtype(device.type)
+    dtype = settings.dtype or detect_dtype(device.type)
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * rate_factor(step, settings)
     optimizer.zero_grad(set_to_none=True)
@@ -250,14 +260,10 @@ def set_random_states(states: dict) -> None:
 
 def save_checkpoint(path: str | Path, state: dict) -> None:
     """Writes a file beside the checkpoint, then puts it in its place at once: a kill leaves the old one or the new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    with unfinished.open("wb") as file:
+    with whole_file(Path(path)) as unfinished, unfinished.open("wb") as file:
         torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(unfinished, path)
 
 
 def load_checkpoint(path: str | Path) -> dict:
@@ -268,7 +274,15 @@ def load_checkpoint(path: str | Path) -> dict:
                 raise zipfile.BadZipFile(f"the check sum of {part} is wrong")
         state = torch.load(path, map_location="cpu", weights_only=True)
         state["identity"], state["step"]  # noqa: B018
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        pickle.UnpicklingError,
+        EOFError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise TrainingError(
             f"The checkpoint {path} cannot be read ({' '.join(str(error).split())[:120]}): it is damaged or no checkpoint "
             "of this loop. Delete it to train from the beginning, or put a copy in its place."
@@ -291,7 +305,9 @@ def _restore(path, state: dict, identity: dict, model: nn.Module, optimizer: tor
         scaler.load_state_dict(state["scaler"])
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise TrainingError(f"The checkpoint {path} is of another model or optimizer: {reason} Give it another name.") from error
+        raise TrainingError(
+            f"The checkpoint {path} is of another model or optimizer: {reason} Give it another name."
+        ) from error
     set_random_states(state["random"])
 
 

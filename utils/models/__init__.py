@@ -1,5 +1,5 @@
 """Whole models, made from the parts in utils.attention and utils.layers.
 
-    transformer    encoder-decoder, encoder-only and decoder-only from one block; pre- and post-norm
-    classifier     a text classifier from scratch, from text to an answer, with saving and loading
+transformer    encoder-decoder, encoder-only and decoder-only from one block; pre- and post-norm
+classifier     a text classifier from scratch, from text to an answer, with saving and loading
 """

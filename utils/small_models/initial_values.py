@@ -1,9 +1,9 @@
 """Where the weights of the small models begin, besides what Transformers draws: what would take long to find by chance.
 
-    begin(model)            changes a new model in place, by its kind of positions
-    sinusoids_for           learned positions begin as the sinusoids of the first Transformer
-    near_tokens_first       T5's heads begin with a look at the tokens near by
-    small_vectors           T5's embeddings begin small, as AdamW needs it
+begin(model)            changes a new model in place, by its kind of positions
+sinusoids_for           learned positions begin as the sinusoids of the first Transformer
+near_tokens_first       T5's heads begin with a look at the tokens near by
+small_vectors           T5's embeddings begin small, as AdamW needs it
 """
 
 from __future__ import annotations

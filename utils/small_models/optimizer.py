@@ -19,8 +19,15 @@ class MuonAndAdamW:
     slower: names of parameters end with one of these -> its matrices learn at `factor` times the rate.
     """
 
-    def __init__(self, model: nn.Module, rate: float, matrix_rate: float, weight_decay: float,
-                 slower: tuple[str, ...] = (), factor: float = 1.0):  # fmt: skip
+    def __init__(
+        self,
+        model: nn.Module,
+        rate: float,
+        matrix_rate: float,
+        weight_decay: float,
+        slower: tuple[str, ...] = (),
+        factor: float = 1.0,
+    ):
         vectors = {id(p) for module in model.modules() if isinstance(module, nn.Embedding) for p in module.parameters()}
         head = model.get_output_embeddings()
         vectors |= set() if head is None else {id(parameter) for parameter in head.parameters()}

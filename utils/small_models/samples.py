@@ -6,8 +6,8 @@ from random import Random
 
 import torch
 
-from utils import arithmetic, stories
-from utils.small_models import tasks, texts
+from utils.small_models import sequence_pairs, texts
+from utils.worlds import arithmetic, stories
 
 
 @torch.no_grad()
@@ -21,8 +21,9 @@ def write_stories(model, tokenizer, beginnings: list[str], seed: int, temperatur
 
 
 @torch.no_grad()
-def _written(model, tokenizer, prompts: list[list[int]], seed: int | None, longest: int, end: int,
-             temperature: float = 1.0) -> list[str]:  # fmt: skip
+def _written(
+    model, tokenizer, prompts: list[list[int]], seed: int | None, longest: int, end: int, temperature: float = 1.0
+) -> list[str]:
     """What a causal model adds to each prompt: greedily where there is no seed, else sampled."""
     by_length: dict[int, list[int]] = {}
     for number, ids in enumerate(prompts):
@@ -35,8 +36,14 @@ def _written(model, tokenizer, prompts: list[list[int]], seed: int | None, longe
         how = {"do_sample": False} if seed is None else {"do_sample": True, "temperature": temperature, "top_k": 0}
         room = model.config.max_position_embeddings - length
         with torch.autocast(model.device.type, enabled=False):
-            written = model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=min(longest, room),
-                                     eos_token_id=end, pad_token_id=tokenizer.pad_token_id, **how)  # fmt: skip
+            written = model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=min(longest, room),
+                eos_token_id=end,
+                pad_token_id=tokenizer.pad_token_id,
+                **how,
+            )
         for number, row in zip(numbers, written[:, length:], strict=True):
             found[number] = tokenizer.decode(row, skip_special_tokens=True).strip()
     return [found[number] for number in range(len(prompts))]
@@ -66,10 +73,11 @@ def answers(model, tokenizer, sources: list[str], longest: int = 64) -> list[str
 
 def _answers(model, tokenizer, seed: int) -> str:
     rng = Random(f"samples {seed}")
-    pairs = [tasks.pair(task, rng, "validation") for task in ("translate", "question", "summarize", "entities")]
+    pairs = [sequence_pairs.pair(task, rng, "validation") for task in ("translate", "question", "summarize", "entities")]
     found = answers(model, tokenizer, [source for source, _ in pairs])
-    return "\n".join(f"  | {source[-90:]}\n  = {answer}   (wanted: {target})"
-                     for (source, target), answer in zip(pairs, found, strict=True))  # fmt: skip
+    return "\n".join(
+        f"  | {source[-90:]}\n  = {answer}   (wanted: {target})" for (source, target), answer in zip(pairs, found, strict=True)
+    )
 
 
 def replies(model, tokenizer, conversations: list[list[dict]], longest: int = 48, seed: int | None = None) -> list[str]:
@@ -94,7 +102,7 @@ def _sums(model, tokenizer, seed: int) -> str:
 
 
 def _reply(model, tokenizer, seed: int) -> str:
-    conversation = tasks.brought(Random(f"samples {seed}"), "validation")[:2]
+    conversation = sequence_pairs.brought(Random(f"samples {seed}"), "validation")[:2]
     answer = replies(model, tokenizer, [conversation[:1]])[0]
     return f"  | ...{conversation[0]['content'][-120:]}\n  = {answer}   (wanted: {conversation[1]['content']})"
 

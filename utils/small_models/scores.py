@@ -2,7 +2,6 @@
 
     measure(name, model, tokenizer, count)     claim -> value, for one of the models
     bits_a_byte, ngram_bits_a_byte             the loss on a text in a unit that does not depend on the tokenizer
-    token_f1, exact                            of a text against the wanted one
 
 Sampling is done with three seeds and reported as the mean and the range; greedy answers need no seed.
 """
@@ -11,14 +10,14 @@ from __future__ import annotations
 
 import collections
 import math
-import re
 from random import Random
 
 import torch
 from torch import nn
 
-from utils import arithmetic, programs, stories
-from utils.small_models import recipes, samples, tasks, texts, vocabulary
+from utils.metrics import entity_f1, exact, token_f1
+from utils.small_models import recipes, samples, sequence_pairs, texts, vocabulary
+from utils.worlds import arithmetic, programs, stories
 
 SPLIT = "test"
 SEEDS = (0, 1, 2)
@@ -38,22 +37,6 @@ def measure(name: str, model, tokenizer, count: int = COUNT) -> dict[str, float 
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def words_of(text: str) -> list[str]:
-    """Lower case, without marks and articles, as SQuAD compares answers (Rajpurkar et al., 2016, arXiv 1606.05250)."""
-    return [word for word in re.findall(r"\w+", text.lower()) if word not in ("a", "an", "the")]
-
-
-def exact(found: str, wanted: str) -> float:
-    return float(words_of(found) == words_of(wanted))
-
-
-def token_f1(found: str, wanted: str) -> float:
-    """Harmonic mean of precision and recall over words, each counted as often as it occurs."""
-    ours, theirs = collections.Counter(words_of(found)), collections.Counter(words_of(wanted))
-    common = sum((ours & theirs).values())
-    return 2 * common / (sum(ours.values()) + sum(theirs.values())) if common else float(ours == theirs)
-
-
 @torch.no_grad()
 def bits_a_byte(model, tokenizer, documents: list[str], window: int = 256) -> float:
     """The mean loss of a causal model over texts, in bits for each byte of UTF-8.
@@ -68,7 +51,9 @@ def bits_a_byte(model, tokenizer, documents: list[str], window: int = 256) -> fl
         while done < len(ids):
             first = max(0, done - window // 2) if done > 1 else 0
             piece = torch.tensor([ids[first : first + window + 1]])
-            losses = nn.functional.cross_entropy(model(input_ids=piece[:, :-1]).logits[0].float(), piece[0, 1:], reduction="none")
+            losses = nn.functional.cross_entropy(
+                model(input_ids=piece[:, :-1]).logits[0].float(), piece[0, 1:], reduction="none"
+            )
             bits += losses[done - first - 1 :].sum().item() / math.log(2)
             done = first + piece.shape[1]
     return bits / count
@@ -152,10 +137,17 @@ def _chat(model, tokenizer, count: int) -> dict:
 def _llama(model, tokenizer, count: int) -> dict:
     rng = Random("sums")
     problems = [arithmetic.draw(rng, level=4, held_out=True) for _ in range(2 * count)]
-    greedy = [arithmetic.verify(p, text) for p, text in zip(problems, samples.solutions(model, tokenizer, problems), strict=True)]
+    greedy = [
+        arithmetic.verify(p, text) for p, text in zip(problems, samples.solutions(model, tokenizer, problems), strict=True)
+    ]
     scores = {"sums_right_greedy": mean(j.right for j in greedy), "sums_that_think_greedy": mean(j.thinks for j in greedy)}
-    by_seed = [[arithmetic.verify(p, text) for p, text in
-                zip(problems, samples.solutions(model, tokenizer, problems, seed=seed), strict=True)] for seed in SEEDS]  # fmt: skip
+    by_seed = [
+        [
+            arithmetic.verify(p, text)
+            for p, text in zip(problems, samples.solutions(model, tokenizer, problems, seed=seed), strict=True)
+        ]
+        for seed in SEEDS
+    ]
     scores["sums_right_sampled"] = [mean(j.right for j in judged) for judged in by_seed]
     scores["sums_that_think"] = [mean(j.thinks for j in judged) for judged in by_seed]
     scores["sums_right_when_thinking"] = [mean([j.right for j in judged if j.thinks] or [0.0]) for judged in by_seed]
@@ -169,8 +161,14 @@ def _bert(model, tokenizer, count: int) -> dict:
     recipe = recipes.read("bert-mini")
     right = {}
     for kind in ("stories", "documentation", "written"):
-        batches = texts.MaskedWindows(vocabulary.encoder_of(tokenizer), tokenizer, {kind: 1.0}, batch_size=16,
-                                      window=recipe.training["window"], split=SPLIT)  # fmt: skip
+        batches = texts.MaskedWindows(
+            vocabulary.encoder_of(tokenizer),
+            tokenizer,
+            {kind: 1.0},
+            batch_size=16,
+            window=recipe.training["window"],
+            split=SPLIT,
+        )
         hits = total = 0
         for index in range(max(1, count // 16)):
             batch = batches(index)
@@ -178,13 +176,16 @@ def _bert(model, tokenizer, count: int) -> dict:
             hits += (model(batch["input_ids"]).logits.argmax(-1) == batch["labels"])[chosen].sum().item()
             total += chosen.sum().item()
         right[kind] = hits / total
-    return {"masks_filled": right["stories"], "masks_filled_documentation": right["documentation"],
-            "masks_filled_written": right["written"]}  # fmt: skip
+    return {
+        "masks_filled": right["stories"],
+        "masks_filled_documentation": right["documentation"],
+        "masks_filled_written": right["written"],
+    }
 
 
 def _t5(model, tokenizer, count: int) -> dict:
     scores = {}
-    for task in tasks.GENERATED:
+    for task in sequence_pairs.GENERATED:
         rng = Random(f"t5 {task}")
         if task == "code":
             scores |= _code(model, tokenizer, rng, count)
@@ -192,15 +193,18 @@ def _t5(model, tokenizer, count: int) -> dict:
         if task == "summarize":
             scores |= _summaries(model, tokenizer, rng, count)
             continue
-        pairs = [tasks.pair(task, rng, SPLIT) for _ in range(count)]
+        pairs = [sequence_pairs.pair(task, rng, SPLIT) for _ in range(count)]
         found = samples.answers(model, tokenizer, [source for source, _ in pairs])
         if task == "continue":
             scores |= _continued(pairs, found)
             continue
         scores |= _compared(task, pairs, found)
     for task in ("translate", "question", "entities", "sentiment", "topic"):
-        written = tasks.written_pairs(task, SPLIT)
-        pairs = [(tasks.PREFIXES[task] + source, target) for source, target in Random(0).sample(written, min(count, len(written)))]
+        written = sequence_pairs.written_pairs(task, SPLIT)
+        pairs = [
+            (sequence_pairs.PREFIXES[task] + source, target)
+            for source, target in Random(0).sample(written, min(count, len(written)))
+        ]
         scores |= _compared(f"written_{task}", pairs, samples.answers(model, tokenizer, [source for source, _ in pairs]))
     return scores
 
@@ -213,31 +217,26 @@ def _compared(name: str, pairs: list[tuple[str, str]], found: list[str]) -> dict
     return scores | {f"{name}_f1": mean(token_f1(*pair) for pair in both)}
 
 
-def entity_f1(both: list[tuple[str, str]]) -> float:
-    """F1 over all entities (kind and words) of all (found, wanted) texts together, as CoNLL's scorer counts."""
-    right = ours = theirs = 0
-    for found, wanted in both:
-        first, second = (set(text.split("; ")) - {tasks.NO_ENTITIES, ""} for text in (found, wanted))
-        right, ours, theirs = right + len(first & second), ours + len(first), theirs + len(second)
-    return 2 * right / (ours + theirs) if ours + theirs else 0.0
-
-
 def _code(model, tokenizer, rng: Random, count: int) -> dict:
     """Translated programs are run; where there is no Node.js a text equal to the recorded twin counts."""
     drawn = [programs.write(f"{SPLIT} {rng.getrandbits(60)}") for _ in range(count)]
-    found = samples.answers(model, tokenizer, [tasks.PREFIXES["code"] + p.python for p in drawn], longest=224)
-    return {"code_exact": mean(text.split() == p.javascript.split() for text, p in zip(found, drawn, strict=True)),
-            "code_runs_equal": mean(check.same for check in programs.check(drawn, found))}  # fmt: skip
+    found = samples.answers(model, tokenizer, [sequence_pairs.PREFIXES["code"] + p.python for p in drawn], longest=224)
+    return {
+        "code_exact": mean(text.split() == p.javascript.split() for text, p in zip(found, drawn, strict=True)),
+        "code_runs_equal": mean(check.same for check in programs.check(drawn, found)),
+    }
 
 
 def _summaries(model, tokenizer, rng: Random, count: int) -> dict:
     """A story has several summaries, other words for the same; the nearest one counts, as for SQuAD's several answers."""
     told = [texts.story(rng, SPLIT) for _ in range(count)]
-    found = samples.answers(model, tokenizer, [tasks.PREFIXES["summarize"] + story.english for story in told])
+    found = samples.answers(model, tokenizer, [sequence_pairs.PREFIXES["summarize"] + story.english for story in told])
     pairs = list(zip(found, told, strict=True))
-    return {"summarize_exact": mean(max(exact(text, summary) for summary in story.summaries) for text, story in pairs),
-            "summarize_f1": mean(max(token_f1(text, summary) for summary in story.summaries) for text, story in pairs),
-            "summarize_f1_with_one_of_them": mean(token_f1(text, story.summary) for text, story in pairs)}  # fmt: skip
+    return {
+        "summarize_exact": mean(max(exact(text, summary) for summary in story.summaries) for text, story in pairs),
+        "summarize_f1": mean(max(token_f1(text, summary) for summary in story.summaries) for text, story in pairs),
+        "summarize_f1_with_one_of_them": mean(token_f1(text, story.summary) for text, story in pairs),
+    }
 
 
 def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:
@@ -245,7 +244,7 @@ def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:
     accepted = total = 0
     agree = []
     for (source, _), text in zip(pairs, found, strict=True):
-        beginning = source.removeprefix(tasks.PREFIXES["continue"])
+        beginning = source.removeprefix(sequence_pairs.PREFIXES["continue"])
         before, after = stories.judge(beginning), stories.judge(f"{beginning} {text}")
         accepted += after.accepted - before.accepted
         total += after.sentences - before.sentences

@@ -17,8 +17,11 @@ from random import Random
 
 import torch
 
-from utils import arithmetic, data, stories
-from utils.catalog import ROOT, find
+from utils.data import sets
+from utils.data.catalog import find
+from utils.data.documentation import python_documentation, split_of
+from utils.io import ROOT
+from utils.worlds import arithmetic, stories
 
 END_OF_TEXT = "<|endoftext|>"
 USER, ASSISTANT, END_OF_TURN = "<|user|>", "<|assistant|>", "<|end|>"
@@ -40,20 +43,20 @@ def story(rng: Random, split: str) -> stories.Story:
 @functools.lru_cache(maxsize=None)
 def documentation(split: str) -> tuple[str, ...]:
     """The texts of Python's documentation in a split."""
-    return tuple(text for name, text in data.python_documentation() if data.split_of(name, SHARES) == split)
+    return tuple(text for name, text in python_documentation() if split_of(name, SHARES) == split)
 
 
 @functools.lru_cache(maxsize=None)
 def written(name: str, split: str) -> tuple[dict, ...]:
     """The rows of one of the course's own data sets in a split."""
     entry = find(name)
-    return tuple(data.read_set(entry, ROOT / entry["folder"])[split])
+    return tuple(sets.read_set(entry, ROOT / entry["folder"])[split])
 
 
 @functools.lru_cache(maxsize=None)
 def class_names(name: str, column: str) -> tuple[str, ...]:
     """The names behind the numbers of a column of labels (or of lists of labels)."""
-    kind = data.features(find(name)["columns"])[column]
+    kind = sets.features(find(name)["columns"])[column]
     return tuple(getattr(kind, "feature", kind).names)
 
 
@@ -100,16 +103,30 @@ class Windows:
     A batch has input_ids, labels (the same, one place on) and position_ids, each (B, T).
     """
 
-    def __init__(self, encode: Callable[[str], list[int]], end_of_text: int, mixture: dict[str, float], batch_size: int,
-                 window: int, positions: int, seed: int = 0, split: str = "train"):  # fmt: skip
+    def __init__(
+        self,
+        encode: Callable[[str], list[int]],
+        end_of_text: int,
+        mixture: dict[str, float],
+        batch_size: int,
+        window: int,
+        positions: int,
+        seed: int = 0,
+        split: str = "train",
+    ):
         self.encode, self.end_of_text, self.mixture = encode, end_of_text, mixture
         self.batch_size, self.window, self.positions = batch_size, window, positions
         self.seed, self.split = seed, split
 
     @property
     def fingerprint(self) -> dict:
-        return {"mixture": dict(self.mixture), "batch_size": self.batch_size, "window": self.window,
-                "seed": self.seed, "split": self.split}  # fmt: skip
+        return {
+            "mixture": dict(self.mixture),
+            "batch_size": self.batch_size,
+            "window": self.window,
+            "seed": self.seed,
+            "split": self.split,
+        }
 
     def __call__(self, index: int) -> dict[str, torch.Tensor]:
         ids = torch.tensor([self._row(Random(f"{self.split} {self.seed} {index} {row}")) for row in range(self.batch_size)])
@@ -161,8 +178,17 @@ class MaskedWindows(Windows):
     A batch has input_ids and labels, each (B, T).
     """
 
-    def __init__(self, encode: Callable[[str], list[int]], tokenizer, mixture: dict[str, float], batch_size: int,
-                 window: int, mask_share: float = 0.15, seed: int = 0, split: str = "train"):  # fmt: skip
+    def __init__(
+        self,
+        encode: Callable[[str], list[int]],
+        tokenizer,
+        mixture: dict[str, float],
+        batch_size: int,
+        window: int,
+        mask_share: float = 0.15,
+        seed: int = 0,
+        split: str = "train",
+    ):
         super().__init__(encode, tokenizer.sep_token_id, mixture, batch_size, window - 3, window, seed, split)
         self.mask_share, self.mask, self.vocabulary = mask_share, tokenizer.mask_token_id, len(tokenizer)
         self.first, self.special = tokenizer.cls_token_id, set(tokenizer.all_special_ids)

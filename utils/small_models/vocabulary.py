@@ -13,9 +13,9 @@ from operator import attrgetter
 from pathlib import Path
 from random import Random
 
-from utils import programs
 from utils.small_models import texts
 from utils.tokenization import BytePairTokenizer
+from utils.worlds import programs
 
 PADDING = "<|pad|>"
 THINKING = ("<think>", "</think>")

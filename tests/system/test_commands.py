@@ -1,0 +1,1029 @@
+"""`python -m utils`: the commands, what they say to bad input, and the environment they make.
+
+Nothing here installs anything real: a small course with a false pip stands in (`small_course`).
+"""
+
+import ast
+import errno
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import types
+import urllib.request
+import venv
+from collections import namedtuple
+from pathlib import Path
+
+import nbformat
+import packaging
+import pytest
+from nbformat import v4
+
+from utils import lessons
+from utils.cli import doctor, environment, launcher, notebooks
+
+ROOT = Path(__file__).resolve().parent.parent
+posix_only = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by a POSIX signal here")
+
+
+# --- helpers ------------------------------------------------------------------------------------------------------
+
+
+def child_variables(**extra: str) -> dict[str, str]:
+    """The environment of a child, as a user's shell has it: no switches of this test run."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COURSE_"))}
+    return {**inherited, **extra}
+
+
+def command(root: Path, *arguments: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess:
+    """`python -m utils ...` in a course."""
+    return subprocess.run(
+        [sys.executable, "-m", "utils", *arguments],
+        cwd=root,
+        env=child_variables(**extra),
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+    )
+
+
+def one_line(result: subprocess.CompletedProcess) -> str:
+    """The error of a failed command; there is one line of it and no traceback."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr + result.stdout
+    lines = result.stderr.strip().splitlines()
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def copy_course(root: Path) -> Path:
+    """The commands alone in a folder of their own."""
+    shutil.copytree(ROOT / "utils", root / "utils", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "notebooks").mkdir()
+    (root / "constraints.txt").write_text("")
+    (root / "requirements.txt").write_text("# [commands]\npytest>=8\n")
+    return root
+
+
+def lesson_3(root: Path, *cells) -> Path:
+    path = root / "notebooks" / "03_tokenization.ipynb"
+    nbformat.write(v4.new_notebook(cells=list(cells)), path)
+    return path
+
+
+@pytest.fixture
+def false_kernel(tmp_path) -> str:
+    """A JUPYTER_PATH on which another program calls itself the kernel python3."""
+    folder = tmp_path / "jupyter" / "kernels" / "python3"
+    folder.mkdir(parents=True)
+    spec = {"argv": ["no-such-python", "{connection_file}"], "display_name": "False", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    return str(tmp_path / "jupyter")
+
+
+@pytest.fixture
+def course(tmp_path) -> Path:
+    """A small course whose requirements this interpreter satisfies."""
+    return copy_course(tmp_path / "course")
+
+
+@pytest.fixture
+def in_course(course, monkeypatch) -> Path:
+    """The same for calls in this process."""
+    for module in (environment, launcher, lessons, doctor):
+        monkeypatch.setattr(module, "ROOT", course)
+    monkeypatch.setattr(environment, "VENV", course / ".venv")
+    return course
+
+
+def cell(source: str, *tags: str):
+    return v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+# --- the command line ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "fragment"),
+    [
+        (["tset"], 2, "Did you mean test?"),
+        (["xyzzy"], 2, "The commands are lab, test, run"),
+        (["run"], 2, "required: N"),
+        (["run", "0"], 1, "The nearest is 1"),
+        (["run", "77"], 1, "the lessons are 1 to 25. The nearest is 25"),
+        (["test", "tokenisation"], 1, "The nearest is 3"),
+        (["copy", "7"], 1, "not written yet. Lessons written so far: none"),
+        (["lab", "3", "4"], 2, "unrecognized arguments: 4"),
+        (["address", "nobody"], 1, "OWNER/NAME"),
+    ],
+)
+def test_bad_arguments_get_one_line(in_course, capsys, arguments, code, fragment):
+    assert launcher.main(arguments) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert fragment in printed.err
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["run", "--help"], ["lab", "-h"], ["doctor", "-h"]])
+def test_help(course, arguments):
+    result = command(course, *arguments)
+    assert result.returncode == 0 and "usage: python -m utils" in result.stdout
+
+
+def test_an_unknown_lesson_is_refused_before_anything_is_installed(in_course, monkeypatch):
+    monkeypatch.setattr(environment, "prepare", lambda: pytest.fail("must not be reached"))
+    assert launcher.main(["run", "26"]) == 1
+
+
+@pytest.mark.parametrize("name", ["__init__", "__main__", "launcher"])
+def test_an_old_python_can_read_what_it_meets_first(name):
+    ast.parse((ROOT / "utils" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_an_old_python_is_told_so():
+    pretend = "import sys, runpy; sys.version_info = (3, 10, 1); runpy.run_module('utils', run_name='__main__')"
+    result = subprocess.run([sys.executable, "-c", pretend], cwd=ROOT, capture_output=True, encoding="utf-8")
+    assert "needs Python 3.11 or newer, and this is Python 3.10" in one_line(result)
+
+
+@pytest.mark.parametrize(
+    ("error", "fragment"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x.ipynb"), "the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system", "x.ipynb"), "x.ipynb cannot be written"),
+        (PermissionError(errno.EACCES, "Permission denied", "x.ipynb"), "x.ipynb cannot be written"),
+    ],
+)
+def test_what_the_system_refuses_gets_one_line(monkeypatch, capsys, error, fragment):
+    def refuse():
+        raise error
+
+    monkeypatch.setattr(doctor, "examine", refuse)
+    assert launcher.main(["doctor"]) == 1
+    printed = capsys.readouterr().err
+    assert fragment in printed and printed.count("\n") == 1
+
+
+def test_control_c_gets_one_line(monkeypatch, capsys):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", interrupt)
+    assert launcher.main(["doctor"]) == 130
+    assert capsys.readouterr().err.strip().count("\n") == 0
+
+
+def test_bench_runs_the_table_in_the_environment(monkeypatch):
+    table = types.ModuleType("utils.bench")
+    table.main = lambda: 3
+    monkeypatch.setitem(sys.modules, "utils.bench", table)
+    monkeypatch.setattr("utils.bench", table, raising=False)
+    monkeypatch.setattr(environment, "prepare", lambda: Path(sys.executable))
+    assert launcher.main(["bench"]) == 3
+
+
+# --- lessons and the address --------------------------------------------------------------------------------------
+
+
+def test_the_table_has_twenty_five_lessons_in_order():
+    assert [lesson.number for lesson in lessons.LESSONS] == list(range(1, 26))
+    for lesson in lessons.LESSONS:
+        assert re.fullmatch(rf"{lesson.number:02d}_[a-z0-9_]+", lesson.name)
+        assert lesson.level in ("beginner", "intermediate", "advanced")
+
+
+@pytest.mark.parametrize("asked", [3, "3", "03", "03_tokenization", "Tokenization"])
+def test_a_lesson_is_found_by_number_and_name(asked):
+    assert lessons.find(asked).name == "03_tokenization"
+
+
+@pytest.mark.parametrize(("asked", "nearest"), [(26, 25), ("-4", 1), ("lora_", 13), ("gtp", 16)])
+def test_the_nearest_lesson_is_named(asked, nearest):
+    with pytest.raises(lessons.UnknownLesson, match=f"The nearest is {nearest},"):
+        lessons.find(asked)
+
+
+def test_written_lessons_are_those_with_a_notebook(course):
+    assert lessons.written(course) == []
+    lesson_3(course)
+    assert [lesson.number for lesson in lessons.written(course)] == [3]
+    assert [lesson.number for lesson in lessons.chosen(["03", "3"], course)] == [3]
+    with pytest.raises(environment.CommandError, match="written so far: 3"):
+        lessons.chosen(["4"], course)
+
+
+def addressed_course(course: Path) -> dict[Path, bytes]:
+    """A course whose README and lesson name the address; returns the files as they are."""
+    old = lessons.REPOSITORY
+    readme = course / "README.md"
+    readme.write_text(
+        f"[Colab](https://colab.research.google.com/github/{old}/blob/main/x.ipynb)\n"
+        f"git clone https://github.com/{old}.git\nNot {old}-fork and not my{old}.\n",
+        newline="\r\n",
+    )
+    notebook = lesson_3(
+        course,
+        v4.new_markdown_cell("caf\u00e9 \U0001f600"),
+        cell(f'REPOSITORY = "{old}"\nif REPOSITORY.startswith("OWNER/"): pass'),
+    )
+    return {path: path.read_bytes() for path in (readme, notebook, course / "utils" / "lessons.py")}
+
+
+def test_the_address_is_stamped_where_it_stands_and_nowhere_else(course):
+    before = addressed_course(course)
+    old, new = lessons.REPOSITORY.encode(), b"some-one/the.course"
+    assert sorted(lessons.stamp_address(new.decode(), course)) == sorted(before)
+    for path, text in before.items():
+        now = path.read_bytes()
+        assert now.count(new) > 0
+        assert now.replace(new, old) == text  # not a byte besides
+    assert f"Not {lessons.REPOSITORY}-fork and not my{lessons.REPOSITORY}." in (course / "README.md").read_text()
+    assert f'REPOSITORY = "{new.decode()}"' in (course / "utils" / "lessons.py").read_text()
+    assert not list(course.rglob("*.part"))
+
+
+def test_stamping_the_address_twice_changes_nothing_and_back_restores(course):
+    before = addressed_course(course)
+    lessons.stamp_address("some-one/the.course", course)
+    assert lessons.stamp_address("some-one/the.course", course) == []
+    lessons.stamp_address(lessons.REPOSITORY, course)
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_an_interrupted_stamp_is_finished_by_the_next(course, monkeypatch):
+    addressed_course(course)
+    real = environment.write_atomically
+
+    def fail_at_the_notebook(path, content):
+        if path.suffix == ".ipynb":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(path, content)
+
+    monkeypatch.setattr(lessons, "write_atomically", fail_at_the_notebook)
+    with pytest.raises(OSError):
+        lessons.stamp_address("some-one/course", course)
+    monkeypatch.setattr(lessons, "write_atomically", real)
+    lessons.stamp_address("some-one/course", course)
+    assert b"some-one/course" in (course / "notebooks" / "03_tokenization.ipynb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "address", ["nobody", "a/b/c", "https://github.com/a/b", "a b/c", "a/b.git", "-a/b", "a--b/c", 'a/b"', "a/", "/b", "a/.."]
+)
+def test_an_address_of_another_form_is_refused(course, address):
+    with pytest.raises(environment.CommandError, match="OWNER/NAME"):
+        lessons.stamp_address(address, course)
+
+
+# --- the environment ----------------------------------------------------------------------------------------------
+
+
+def test_requirements_by_part():
+    assert any(line.startswith("torch") for line in environment.requirements("lessons"))
+    assert any(line.startswith("nbval") for line in environment.requirements("commands"))
+    both = environment.requirements()
+    assert both == environment.requirements("lessons") + environment.requirements("commands")
+    assert not any("#" in line for line in both)
+
+
+def test_missing_names_what_is_absent_or_too_old(in_course):
+    (in_course / "requirements.txt").write_text("# [lessons]\npytest>=8\npytest>=9999  # too old\nno-such-thing>=1\n")
+    assert environment.missing() == ["pytest>=9999", "no-such-thing>=1"]
+    assert environment.find() is None
+
+
+def test_the_constraints_are_within_the_ranges():
+    from packaging.requirements import Requirement
+
+    for line in environment.requirements():
+        requirement = Requirement(line)
+        version = notebooks.pinned(requirement.name)[requirement.name]
+        assert requirement.specifier.contains(version), line
+    assert "+" not in (ROOT / "constraints.txt").read_text()
+
+
+def test_a_changed_constraint_makes_the_stamp_stale(in_course):
+    environment.VENV.mkdir()
+    environment.write_atomically(environment.VENV / environment.STAMP, environment.fingerprint().encode())
+    assert environment.stamped()
+    (in_course / "constraints.txt").write_text("pytest==8.0.0\n")
+    assert not environment.stamped()
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError):
+        environment.write_atomically(path, b"new")
+    assert path.read_bytes() == b"old" and [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("system", "nvidia", "reachable", "expected"),
+    [
+        ("linux", False, True, environment.CPU_INDEX),
+        ("linux", False, False, None),
+        ("linux", True, True, None),
+        ("darwin", False, True, None),
+        ("win32", False, True, None),
+    ],
+)
+def test_the_cpu_build_is_taken_on_linux_without_a_gpu(monkeypatch, system, nvidia, reachable, expected):
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(environment, "has_nvidia", lambda: nvidia)
+    monkeypatch.setattr(environment, "answers", lambda address: reachable)
+    assert environment.cpu_index() == expected
+
+
+def test_an_address_answers_or_not_in_bounded_time():
+    class Quiet(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as server, socket.socket() as silent:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert environment.answers(f"http://127.0.0.1:{server.server_port}/", 5)
+        server.shutdown()
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()  # takes the connection and never says a word
+        start = time.monotonic()
+        assert not environment.answers(f"http://127.0.0.1:{silent.getsockname()[1]}/", 0.5)
+        assert time.monotonic() - start < 3
+    assert not environment.answers("no address")
+
+
+def test_an_intel_mac_is_sent_to_colab(in_course, monkeypatch):
+    (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    with pytest.raises(environment.CommandError, match="Intel Macs.*Colab"):
+        environment.prepare()
+
+
+def test_a_full_disk_is_refused_before_the_download(in_course, monkeypatch):
+    (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100e9, 99.5e9, 0.5e9))
+    monkeypatch.setattr(environment, "cpu_index", lambda: environment.CPU_INDEX)
+    with pytest.raises(environment.CommandError, match="0.5 GB free.*needs 2.5 GB"):
+        environment.prepare()
+    assert not environment.VENV.exists()
+
+
+def test_a_read_only_folder_gets_one_line(in_course, monkeypatch, capsys):
+    (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
+    monkeypatch.setattr(environment, "cpu_index", lambda: None)
+    monkeypatch.setattr(environment, "refuse_full_disk", lambda gigabytes: None)
+
+    def refuse(self, *_, **__):
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert launcher.main(["test", "--fast"]) == 1
+    assert "cannot be written. Copy the course" in capsys.readouterr().err
+
+
+def test_a_python_without_venv_is_told_what_to_install(in_course, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "ensurepip is not available")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(environment.CommandError, match=r"apt install python3\.\d+-venv"):
+        environment.make_venv()
+    assert not environment.VENV.exists()
+
+
+def test_an_environment_that_cannot_be_made_says_why(in_course, monkeypatch):
+    failed = subprocess.CompletedProcess([], 1, "", "Error: [Errno 28] No space left on device\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(environment.CommandError, match="No space left on device. Mend that"):
+        environment.make_venv()
+    assert not environment.VENV.exists()
+
+
+def test_a_broken_venv_is_made_anew(in_course, monkeypatch, capsys):
+    (in_course / "requirements.txt").write_text("no-such-thing>=1\n")
+    python = environment.venv_python()
+    python.parent.mkdir(parents=True)
+    python.write_text("not a Python")
+    python.chmod(0o755)
+    environment.write_atomically(environment.VENV / environment.STAMP, environment.fingerprint().encode())
+    left = environment.VENV / "left"
+    left.write_text("from before")
+    made = []
+    monkeypatch.setattr(environment, "cpu_index", lambda: None)
+    monkeypatch.setattr(environment, "refuse_full_disk", lambda gigabytes: None)
+    monkeypatch.setattr(environment, "make_venv", lambda: made.append(left.exists()))
+    monkeypatch.setattr(environment, "install", lambda python, index: made.append("installed"))
+    assert environment.prepare() == python
+    assert made == [False, "installed"]
+    assert ".venv is broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("lines", "fragment"),
+    [
+        (["ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device"], "disk became full"),
+        (["ERROR: [Errno 13] Permission denied: '/x/.venv'"], "could not write"),
+        (
+            ["WARNING: Retrying after NewConnectionError: [Errno 111]", "ERROR: No matching distribution found for torch"],
+            "index could not be reached",
+        ),
+        (["ERROR: No matching distribution found for torch>=2.11"], "PyTorch has no build for Python"),
+        (["ERROR: something never seen"], "Its last lines:\n  ERROR: something never seen"),
+    ],
+)
+def test_why_an_installation_failed(lines, fragment):
+    assert fragment in environment.explain(lines)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["ERROR: No matching distribution found for numpy==2.4.6"], True),
+        (["ERROR: ResolutionImpossible: for help visit"], True),
+        (["WARNING: ... NewConnectionError ...", "ERROR: ResolutionImpossible: for help visit"], False),
+        (["ERROR: [Errno 28] No space left on device"], False),
+    ],
+)
+def test_only_a_missing_version_lifts_the_constraints(lines, expected):
+    assert environment.unsatisfiable(lines) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (526.6 MB)", "torch 2.13.0, 526.6 MB"),
+        ("  Using cached numpy-2.4.6-cp311-cp311-win_amd64.whl (17.0 MB)", "numpy 2.4.6, 17.0 MB"),
+        (
+            "Processing /wheels/torch-2.13.0+cpu-cp311-cp311-linux_x86_64.whl (from -r requirements.txt (line 3))",
+            "torch 2.13.0+cpu",
+        ),
+        ("  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl.metadata (29 kB)", ""),
+        ("Collecting numpy>=2.0", ""),
+        ("Requirement already satisfied: numpy in ./.venv/lib", ""),
+    ],
+)
+def test_pips_lines_become_a_line_a_package(capsys, line, shown):
+    environment.Progress().line(line)
+    assert re.sub(r"^\[ 0:00\] ", "", capsys.readouterr().out.strip()) == shown
+
+
+def test_a_pause_says_how_far_it_is(in_course, capsys):
+    progress = environment.Progress()
+    progress.pause()
+    progress.line("Installing collected packages: a, b, c")
+    (environment.site_packages() / "a-1.0.dist-info").mkdir(parents=True)
+    progress.pause()
+    assert re.sub(r"\[ 0:0\d\] ", "", capsys.readouterr().out).splitlines() == [
+        "still at it: asking the package index",
+        "all packages are here, unpacking 3 of them",
+        "1 of 3 unpacked",
+    ]
+
+
+def test_silence_is_noticed():
+    read, write = os.pipe()
+    with open(read) as stream, open(write, "w") as feed:
+        lines = environment.lines_and_pauses(stream, seconds=0.1)
+        feed.write("Collecting numpy\n")
+        feed.flush()
+        assert next(lines) == "Collecting numpy\n"
+        assert next(lines) is None
+        feed.close()
+        assert [line for line in lines if line] == []
+
+
+# --- an installation, with a false pip ----------------------------------------------------------------------------
+
+# It "installs" a package of one module; how it fares is told by the variable FALSE_PIP.
+FALSE_PIP = """
+import os, sys, time
+from pathlib import Path
+
+site = Path(__file__).resolve().parent.parent
+how = os.environ.get("FALSE_PIP", "well")
+with open(site / "calls.txt", "a") as calls:
+    print(how, *sys.argv[1:], file=calls)
+print("Collecting course-test-thing", flush=True)
+if how == "network":
+    print("WARNING: Retrying after connection broken by NewConnectionError")
+    sys.exit("ERROR: No matching distribution found for course-test-thing")
+if how == "disk":
+    sys.exit("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device")
+if how == "versions" and "-c" in sys.argv:
+    sys.exit("ERROR: ResolutionImpossible: course-test-thing==1.0 does not exist")
+metadata = site / "course_test_thing-1.0.dist-info"
+if metadata.exists():
+    print("Requirement already satisfied: course-test-thing")
+    sys.exit()
+print("  Downloading course_test_thing-1.0-py3-none-any.whl (12 kB)", flush=True)
+print("Installing collected packages: course-test-thing", flush=True)
+metadata.mkdir()
+(metadata / "METADATA").write_text("Metadata-Version: 2.1\\nName: course-test-thing\\nVersion: 1.0\\n")
+(metadata / "RECORD").write_text("course_test_thing.py,,5\\ncourse_test_thing-1.0.dist-info/METADATA,,\\n")
+if how == "slowly":
+    time.sleep(60)
+(site / "course_test_thing.py").write_text("A = 1")
+"""
+
+
+@pytest.fixture
+def small_course(course) -> Path:
+    """A course that needs a package this interpreter lacks, with a .venv whose pip is FALSE_PIP."""
+    (course / "requirements.txt").write_text("# [commands]\npytest>=8\ncourse-test-thing>=1.0\n")
+    (course / "constraints.txt").write_text("course-test-thing==1.0\n")
+    (course / "utils" / "bench.py").write_text(
+        "def main():\n    import course_test_thing, sys\n    print('in', sys.prefix, course_test_thing.A)\n"
+    )
+    venv.EnvBuilder(with_pip=False, symlinks=os.name != "nt").create(course / ".venv")
+    site = site_packages(course)
+    (site / "pip").mkdir()
+    (site / "pip" / "__init__.py").touch()
+    (site / "pip" / "__main__.py").write_text(FALSE_PIP)
+    (site / "the_rest.pth").write_text(str(Path(packaging.__file__).parent.parent))
+    return course
+
+
+def site_packages(course: Path) -> Path:
+    return next((course / ".venv").glob("Lib/site-packages" if os.name == "nt" else "lib/python3*/site-packages"))
+
+
+def pip_calls(course: Path) -> list[str]:
+    return (site_packages(course) / "calls.txt").read_text().splitlines()
+
+
+def test_what_is_missing_is_installed_once(small_course):
+    result = command(small_course, "bench")
+    assert result.returncode == 0, result.stderr
+    assert "GB to download" in result.stdout and "course_test_thing 1.0, 12 kB" in result.stdout
+    assert f"in {small_course / '.venv'} 1" in result.stdout
+    assert len(pip_calls(small_course)) == 1 and "-c" in pip_calls(small_course)[0].split()
+    again = command(small_course, "bench", FALSE_PIP="network")
+    assert again.returncode == 0 and "GB" not in again.stdout
+    assert len(pip_calls(small_course)) == 1  # neither pip nor a network
+
+
+def test_a_package_taken_out_of_the_environment_comes_back(small_course):
+    assert command(small_course, "bench").returncode == 0
+    shutil.rmtree(site_packages(small_course) / "course_test_thing-1.0.dist-info")
+    assert command(small_course, "bench").returncode == 0
+    assert len(pip_calls(small_course)) == 2
+
+
+def test_an_activated_environment_that_is_not_complete_is_completed(small_course):
+    assert command(small_course, "bench").returncode == 0
+    (small_course / ".venv" / environment.STAMP).unlink()
+    python = small_course / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    result = subprocess.run(
+        [python, "-m", "utils", "bench"], cwd=small_course, env=child_variables(), capture_output=True, encoding="utf-8"
+    )
+    assert result.returncode == 0 and "Completing the environment" in result.stdout
+    assert len(pip_calls(small_course)) == 2
+
+
+@posix_only
+def test_an_interrupted_installation_is_finished_by_the_next_call(small_course):
+    started = subprocess.Popen(
+        [sys.executable, "-m", "utils", "bench"],
+        cwd=small_course,
+        encoding="utf-8",
+        env=child_variables(FALSE_PIP="slowly"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for line in started.stdout:
+        if "unpacking" in line:
+            break
+    wait_until((site_packages(small_course) / "course_test_thing-1.0.dist-info" / "RECORD").exists)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert errors.strip() == "Stopped. Give the same command to go on."
+    assert not (small_course / ".venv" / environment.STAMP).exists()
+    result = command(small_course, "bench")  # the package looks installed, but its module is not there
+    assert result.returncode == 0, result.stderr
+    assert (site_packages(small_course) / "course_test_thing.py").exists()
+
+
+@pytest.mark.parametrize(("how", "fragment"), [("network", "index could not be reached"), ("disk", "disk became full")])
+def test_a_failed_installation_gets_one_line_and_is_finished_later(small_course, how, fragment):
+    assert fragment in one_line(command(small_course, "bench", FALSE_PIP=how))
+    assert not (small_course / ".venv" / environment.STAMP).exists()
+    assert "ERROR" in (small_course / ".venv" / "install.log").read_text()
+    assert command(small_course, "bench").returncode == 0
+
+
+def test_without_the_exact_versions_the_ranges_decide(small_course):
+    result = command(small_course, "bench", FALSE_PIP="versions")
+    assert result.returncode == 0, result.stderr
+    assert "taking the newest that requirements.txt allows" in result.stdout
+    assert ["-c" in call.split() for call in pip_calls(small_course)] == [True, False]
+
+
+def wait_until(condition, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+def test_run_saves_outputs_in_the_normal_form(course, false_kernel):
+    path = lesson_3(
+        course,
+        v4.new_markdown_cell("# Title"),
+        cell(
+            "import os, sys\nfrom pathlib import Path\nprint(Path.cwd().name, os.environ['COURSE_DEVICE'],"
+            " os.environ['COURSE_HUB'], sys.flags.utf8_mode)"
+        ),
+        cell(""),
+        cell("import ipywidgets\nprint(sys.executable)\nipywidgets.IntSlider()"),
+        cell("40 + 2", "solution"),
+    )
+    result = command(course, "run", "3", COURSE_DEVICE="cuda", JUPYTER_PATH=false_kernel, PYTHONUTF8="0")
+    assert result.returncode == 0, result.stderr
+    assert "cell 3 of 3" in result.stdout
+    assert re.search(r"03_tokenization +\d+\.\d s +\d\.\d+ GB", result.stdout)
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = [one for one in notebook["cells"] if one["cell_type"] == "code"]
+    assert [one["execution_count"] for one in code] == [1, None, 2, 3]
+    assert code[0]["outputs"][0]["text"] == ["notebooks cpu off 1\n"]
+    assert code[2]["outputs"][0]["text"] == [f"{sys.executable}\n"]
+    assert notebooks.WIDGET_VIEW not in path.read_text() and "widgets" not in notebook["metadata"]
+    assert code[3]["outputs"][0]["data"]["text/plain"] == ["42"]
+    assert notebook["metadata"]["language_info"]["version"] == ".".join(map(str, sys.version_info[:3]))
+    course_data = notebook["metadata"]["course"]
+    assert set(course_data) == {"seconds", "peak_mb", "date"} and 20 < course_data["peak_mb"] < 2000
+    nbformat.validate(nbformat.read(path, as_version=4))
+
+
+@pytest.mark.parametrize(("options", "said"), [([], ["None\n"]), (["--record"], ["1\n", "None\n"])])
+def test_run_records_first_and_saves_an_ordinary_run(course, options, said):
+    """Each execution of the notebook adds a line: what it saw of COURSE_RECORD."""
+    path = lesson_3(
+        course,
+        cell(
+            "import os\nfrom pathlib import Path\nsaw = f\"{os.environ.get('COURSE_RECORD')}\\n\"\n"
+            "with Path('seen.txt').open('a') as file:\n    _ = file.write(saw)\nprint(saw)"
+        ),
+    )
+    result = command(course, "run", "3", *options)
+    assert result.returncode == 0, result.stderr
+    assert (course / "notebooks" / "seen.txt").read_text() == "".join(said)
+    assert "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["outputs"][0]["text"]).startswith("None")
+
+
+@pytest.mark.parametrize(
+    ("source", "fragments"),
+    [
+        ("# the second\n1 / 0", ['code cell 2 ("# the second") failed', "ZeroDivisionError: division by zero"]),
+        ("import sys\nprint('beware', file=sys.stderr)", ["code cell 2", "wrote to stderr", "beware"]),
+        ("import os\nos._exit(1)", ["code cell 2", "the kernel died"]),
+    ],
+)
+def test_run_saves_nothing_where_a_cell_fails(course, source, fragments):
+    path = lesson_3(course, cell("print('first')"), cell(source))
+    before = path.read_bytes()
+    result = command(course, "run", "3")
+    assert result.returncode == 1 and result.stderr.startswith("error: 03_tokenization, ")
+    for fragment in fragments:
+        assert fragment in result.stderr
+    assert "Traceback (most recent call last):\n  File" not in result.stderr
+    assert path.read_bytes() == before
+
+
+def a_notebook() -> dict:
+    picture = {"output_type": "display_data", "data": {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}, "metadata": {}}
+    view = {"output_type": "display_data", "metadata": {}, "data": {notebooks.WIDGET_VIEW: {"model_id": "1"}}}
+    words = [{"output_type": "stream", "name": "stdout", "text": text} for text in ("a", "b")]
+    return v4.new_notebook(
+        metadata={"widgets": {"state": 1}, "kernelspec": {"name": "mine", "display_name": "Mine"}},
+        cells=[
+            v4.new_markdown_cell("# One"),
+            v4.new_markdown_cell("## Two"),
+            v4.new_markdown_cell("### Three"),
+            v4.new_markdown_cell("words"),
+            v4.new_markdown_cell("<details>hint</details>"),
+            v4.new_code_cell("plot", outputs=[picture], execution_count=7, metadata={"execution": {"t": "1"}}),
+            v4.new_code_cell("talk", outputs=[*words, view]),
+            v4.new_code_cell("talk", metadata={"slideshow": {"slide_type": "notes"}}),
+            v4.new_code_cell("pass", metadata={"tags": ["exercise"]}),
+            v4.new_code_cell("x = 1", metadata={"tags": ["solution"]}),
+        ],
+    )
+
+
+def test_the_normal_form():
+    before = a_notebook()
+    untouched = json.dumps(before)
+    notebook = notebooks.normalise(before, {"seconds": 3})
+    assert json.dumps(before) == untouched
+    cells = notebook["cells"]
+    assert [one["metadata"]["slideshow"]["slide_type"] for one in cells] == [
+        "slide",
+        "slide",
+        "subslide",
+        "-",
+        "skip",
+        "fragment",
+        "-",
+        "notes",
+        "skip",
+        "skip",
+    ]
+    assert [one["execution_count"] for one in cells[5:]] == [1, 2, 3, 4, 5]
+    assert cells[6]["outputs"] == [{"output_type": "stream", "name": "stdout", "text": "ab"}]
+    assert "execution" not in cells[5]["metadata"]
+    assert cells[9]["source"] == "#@title Solution\nx = 1"
+    assert cells[9]["metadata"]["jupyter"] == {"source_hidden": True} and cells[9]["metadata"]["cellView"] == "form"
+    assert "widgets" not in notebook["metadata"] and notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert notebook["metadata"]["course"] == {"seconds": 3}
+    assert len({one["id"] for one in cells}) == len(cells) and cells[7]["id"] == cells[6]["id"] + "-2"
+
+
+def test_the_normal_form_is_a_fixed_point():
+    once = notebooks.normalise(a_notebook())
+    assert notebooks.normalise(once) == once
+
+
+# --- test ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pytest_call(in_course, monkeypatch) -> list:
+    """What `test` would run: filled with the command and its variables."""
+    seen = []
+    monkeypatch.setattr(environment, "prepare", lambda: Path(sys.executable))
+    monkeypatch.setattr(launcher, "call", lambda command, **variables: seen.extend([command, variables]) or 5)
+    lesson_3(in_course)
+    return seen
+
+
+def test_test_runs_units_and_notebooks_in_one_pytest(pytest_call):
+    assert launcher.main(["test"]) == 5
+    command, variables = pytest_call
+    assert command[1:4] == ["-m", "pytest", "tests"]
+    assert str(Path("notebooks") / "03_tokenization.ipynb") in command and "--nbval-lax" in command
+    assert " ".join(command).endswith(f"-n {min(2, os.cpu_count())} --dist loadfile")
+    assert variables["COURSE_DEVICE"] == "cpu" and variables["COURSE_HUB"] == "off"
+    assert "COURSE_LESSONS" not in variables
+
+
+def test_test_of_a_lesson(pytest_call):
+    launcher.main(["test", "3"])
+    command, variables = pytest_call
+    assert command[3:5] == ["tests/test_notebooks.py", "tests/test_exercises.py"] and "tests" not in command
+    assert variables["COURSE_LESSONS"] == "3"
+
+
+def test_fast_test_leaves_notebooks_and_slow_tests_out(pytest_call):
+    launcher.main(["test", "--fast"])
+    command, _ = pytest_call
+    assert not any("nbval" in word or "ipynb" in word for word in command)
+    assert command[command.index("not slow") - 1] == "-m"
+
+
+def saved_here(path: Path) -> None:
+    """Marks a notebook as saved by this Python on the platform of reference."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["metadata"]["language_info"] = {"name": "python", "version": "3.11.7"}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("system", "python", "torch", "mode", "why"),
+    [
+        ("linux", "3.11.7", "2.13.0+cpu", "--nbval", "same platform"),
+        ("darwin", "3.11.7", "2.13.0", "--nbval-lax", "Linux x86-64 only"),
+        ("linux", "3.12.1", "2.13.0+cpu", "--nbval-lax", "saved by Python 3.11.7, this is 3.12.1"),
+        ("linux", "3.11.7", "2.12.0", "--nbval-lax", "made with torch 2.13.0, this is 2.12.0"),
+    ],
+)
+def test_outputs_are_compared_only_where_they_were_made(course, monkeypatch, system, python, torch, mode, why):
+    path = lesson_3(course)
+    saved_here(path)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("platform.python_version", lambda: python)
+    versions = {**notebooks.pinned("torch", "numpy", "transformers", "tokenizers", "nltk"), "torch": torch}
+    monkeypatch.setattr("importlib.metadata.version", versions.get)
+    chosen, reason = notebooks.nbval_mode([path])
+    assert chosen == mode and why in reason
+
+
+# --- copy ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_has_no_outputs_and_no_solutions(course):
+    path = lesson_3(course, v4.new_markdown_cell("### Solution"), cell("secret = 1", "solution"), cell("print(1)"))
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][2].update(execution_count=2, outputs=[v4.new_output("stream", name="stdout", text="1\n")])
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    result = command(course, "copy", "3")
+    assert result.returncode == 0 and "my_course/03_tokenization.ipynb" in result.stdout
+    mine = course / "my_course" / "03_tokenization.ipynb"
+    copied = nbformat.read(mine, as_version=4)
+    nbformat.validate(copied)
+    assert [one.source for one in copied.cells] == ["### Solution", "print(1)"]
+    assert copied.cells[1].outputs == [] and copied.cells[1].execution_count is None
+    assert json.loads(path.read_text(encoding="utf-8")) == notebook
+
+
+def test_a_copy_is_refreshed_until_the_student_writes_in_it(course):
+    lesson_3(course, cell("old"))
+    assert command(course, "copy", "3").returncode == 0
+    mine = course / "my_course" / "03_tokenization.ipynb"
+    copied = nbformat.read(mine, as_version=4)
+    copied.cells[0].outputs = [v4.new_output("stream", name="stdout", text="ran\n")]
+    nbformat.write(copied, mine)  # having run it is not work that a fresh copy would lose
+    lesson_3(course, cell("new"))
+    assert command(course, "copy", "3").returncode == 0
+    assert nbformat.read(mine, as_version=4).cells[0].source == "new"
+    mine.write_text(mine.read_text().replace('"new"', '"my answer"'))
+    work = mine.read_bytes()
+    assert "holds your work" in one_line(command(course, "copy", "3"))
+    assert mine.read_bytes() == work
+
+
+@pytest.mark.parametrize("content", ["", "not json", "[]", '{"cells": [], "metadata": {}}'])
+def test_a_file_that_is_no_untouched_copy_is_never_overwritten(in_course, content):
+    lesson_3(in_course, cell("1"))
+    mine = in_course / "my_course" / "03_tokenization.ipynb"
+    mine.parent.mkdir()
+    mine.write_text(content)
+    with pytest.raises(environment.CommandError, match="holds your work"):
+        notebooks.write_copy(lessons.find(3), in_course)
+    assert mine.read_text() == content
+
+
+def test_copy_goes_on_with_the_next_lesson(in_course, capsys):
+    lesson_3(in_course, cell("1"))
+    shutil.copy(lessons.notebook_path(in_course, lessons.find(3)), lessons.notebook_path(in_course, lessons.find(4)))
+    mine = in_course / "my_course" / "03_tokenization.ipynb"
+    mine.parent.mkdir()
+    mine.write_text("my work")
+    assert launcher.main(["copy", "3", "4"]) == 1
+    assert (in_course / "my_course" / "04_attention_mechanisms.ipynb").exists() and mine.read_text() == "my work"
+
+
+# --- doctor -------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_names_the_machine_and_every_lesson(course):
+    path = lesson_3(course, cell("1"))
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["metadata"]["course"] = {"seconds": 9, "peak_mb": 1200, "date": "2026-01-01"}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    (course / "requirements.txt").write_text("# [lessons]\nno-such-thing>=1\n")
+    result = command(course, "doctor", COURSE_HUB="off")
+    assert result.returncode == 0, result.stderr
+    for name in ("Python", "Memory", "Disk", "Packages", "Device", "Hub"):
+        assert re.search(rf"^{name} +\S", result.stdout, re.MULTILINE), name
+    assert "missing: no-such-thing" in result.stdout and "switched off by COURSE_HUB=off" in result.stdout
+    rows = [line for line in result.stdout.splitlines() if re.match(r"[ \d]\d ", line)]
+    assert len(rows) == 25
+    assert re.search(r"1\.2 GB +runs here", rows[2]) and "not written yet" in rows[3]
+    assert not (course / ".venv").exists()
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "fragment"),
+    [(8, 6, "runs here"), (8, 1, "runs with 2.0 GB free"), (1, 1, "needs 2.0 GB of memory"), (0, 0, "runs here")],
+)
+def test_the_verdict_on_a_lesson(in_course, monkeypatch, total, free, fragment):
+    monkeypatch.setattr(lessons, "written", lambda root: [lessons.find(3)])
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert doctor.verdict(lessons.find(3), 2.0, total, free).startswith(fragment)
+    assert doctor.verdict(lessons.find(4), 2.0, total, free) == "not written yet"
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert "Colab" in doctor.verdict(lessons.find(3), 2.0, 64, 64)
+
+
+def test_the_memory_of_this_machine():
+    total, free = doctor.memory_gb()
+    assert 0.5 < total < 100_000 and 0 < free <= total
+
+
+def test_the_memory_of_a_mac(monkeypatch):
+    answers = {
+        "sysctl": b"17179869184\n",
+        "vm_stat": "Mach Virtual Memory Statistics: (page size of 16384 bytes)\n"
+        "Pages free:                               10000.\nPages active:   5.\nPages inactive:   20000.\n",
+    }
+    monkeypatch.setattr(subprocess, "check_output", lambda command, **_: answers[command[0]])
+    total, free = doctor.mac_memory()
+    assert total == pytest.approx(17.18, abs=0.01) and free == pytest.approx(0.49, abs=0.01)
+
+
+def test_doctor_goes_on_where_the_environment_cannot_say(in_course):
+    assert doctor.ask(Path("no-such-python")) == {}
+    (in_course / "utils" / "runtime.py").write_text("raise ImportError('torch is broken')\n")
+    assert doctor.ask(Path(sys.executable)) == {}
+
+
+def test_doctor_asks_the_runtime(in_course):
+    (in_course / "utils" / "runtime.py").write_text(
+        "def detect_device():\n    print('a word besides')\n    return 'mps'\ndef hub_reachable():\n    return True\n"
+    )
+    assert doctor.ask(Path(sys.executable)) == {"device": "mps", "hub": True}
+
+
+# --- lab ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_passed_over(monkeypatch, capsys):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(launcher, "FIRST_PORT", port)
+        found = launcher.free_port()
+    assert found > port
+    assert capsys.readouterr().out == f"Port {port} is in use, so this is on port {found}.\n"
+
+
+@posix_only
+@pytest.mark.slow
+@pytest.mark.parametrize(("ending", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_lab_answers_at_the_address_it_prints_and_stops_cleanly(course, false_kernel, ending, code):
+    lesson_3(course, cell("1"))
+    lab = subprocess.Popen(
+        [sys.executable, "-m", "utils", "lab", "3", "--no-browser"],
+        cwd=course,
+        encoding="utf-8",
+        env=child_variables(JUPYTER_PATH=false_kernel),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        address = next(line for line in lab.stdout if line.startswith("http")).strip()
+        page, token = address.split("?token=")
+        assert page.endswith("/lab/tree/notebooks/03_tokenization.ipynb") and len(token) > 30
+        assert urllib.request.urlopen(address, timeout=30).status == 200
+        server = page.partition("/lab")[0]
+        specs = json.load(urllib.request.urlopen(f"{server}/api/kernelspecs?token={token}", timeout=30))["kernelspecs"]
+        assert "ipykernel_launcher" in specs["python3"]["spec"]["argv"]
+        contents = urllib.request.urlopen(f"{server}/api/contents/notebooks?token={token}", timeout=30)
+        assert [one["name"] for one in json.load(contents)["content"]] == ["03_tokenization.ipynb"]
+    finally:
+        lab.send_signal(getattr(signal, ending))
+        out, errors = lab.communicate(timeout=60)
+    assert lab.returncode == code and errors == ""
+    assert ("JupyterLab is stopped." in out) == (ending == "SIGINT")
+    with pytest.raises(OSError):
+        urllib.request.urlopen(address, timeout=5)
+
+
+@pytest.mark.slow
+def test_lab_that_does_not_start_says_why(course):
+    shutil.rmtree(course / "notebooks")
+    (course / "jupyterlab").mkdir()  # in the way of the real one
+    (course / "jupyterlab" / "__init__.py").touch()
+    (course / "jupyterlab" / "__main__.py").write_text("raise SystemExit('a broken installation')")
+    result = command(course, "lab", "--no-browser")
+    assert result.returncode == 1
+    assert "error: JupyterLab did not start" in result.stderr and "a broken installation" in result.stderr
+
+
+# --- a fresh clone ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_commands_in_a_fresh_clone(tmp_path):
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("the course was not cloned with git, so it cannot be cloned again")
+    if environment.missing():
+        pytest.skip(f"this Python lacks {', '.join(environment.missing())}, and the test installs nothing")
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
+    (clone / "notebooks").mkdir(exist_ok=True)
+    lesson_3(clone, v4.new_markdown_cell("# Tokens"), cell("print('two' + ' words')"), cell("1", "solution"))
+    assert command(clone, "run", "3").returncode == 0
+    assert command(clone, "copy", "3").returncode == 0
+    assert re.search(r"^ 3 .* GB +runs", command(clone, "doctor").stdout, re.MULTILINE)
+    tested = command(clone, "test", "--fast", timeout=300, PYTEST_ADDOPTS="-k 'twenty_five_lessons or requirements_by_part'")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert re.search(r"=+ 2 passed.* in [\d.]+s", tested.stdout.strip().splitlines()[-1])
+    assert not (clone / ".venv").exists()

@@ -1,0 +1,82 @@
+"""utils.recorded: a log is written whole where a recording is asked for, read elsewhere, and refused where it is stale."""
+
+import json
+
+import pytest
+
+from utils.course import recorded
+from utils.course.recorded import NoSuchRun
+from utils.course.runtime import ROOT
+
+SETTINGS = {"seeds": [0, 1], "rows": (100, 200)}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(recorded, "FOLDER", tmp_path / "runs")
+    monkeypatch.delenv("COURSE_RECORD", raising=False)
+    return tmp_path / "runs"
+
+
+def never():
+    raise AssertionError("computed without being asked")
+
+
+def make(monkeypatch, settings=SETTINGS):
+    monkeypatch.setenv("COURSE_RECORD", "1")
+    log = recorded.results("06_curve", 6, settings, lambda: {"0": [0.5, 0.75]})
+    monkeypatch.delenv("COURSE_RECORD")
+    return log
+
+
+def test_a_recording_is_made_once_and_then_read(folder, monkeypatch):
+    made = make(monkeypatch)
+    assert recorded.results("06_curve", 6, SETTINGS, never) == made == recorded.load("06_curve")
+    assert made.results == {"0": [0.5, 0.75]}
+    assert [path.name for path in folder.iterdir()] == ["06_curve.json"]
+
+
+def test_a_log_says_where_it_comes_from(folder, monkeypatch):
+    log = make(monkeypatch)
+    assert log.command == "python -m utils run 6 --record"
+    assert set(log.versions) == {"python", *recorded.PACKAGES} and "missing" not in log.versions.values()
+    for part in (log.date, log.command, log.machine, f"torch {log.versions['torch']}"):
+        assert part in str(log)
+    assert str(ROOT) not in (folder / "06_curve.json").read_text()
+
+
+def test_other_settings_are_refused(folder, monkeypatch):
+    make(monkeypatch)
+    with pytest.raises(NoSuchRun, match=r"rows changed.*run 6 --record"):
+        recorded.results("06_curve", 6, SETTINGS | {"rows": [100]}, never)
+    with pytest.raises(NoSuchRun, match="width changed"):
+        recorded.results("06_curve", 6, SETTINGS | {"width": 32}, never)
+
+
+def test_no_log_and_a_damaged_one(folder, monkeypatch):
+    with pytest.raises(NoSuchRun, match="There are: none"):
+        recorded.results("06_curve", 6, SETTINGS, never)
+    make(monkeypatch)
+    with pytest.raises(NoSuchRun, match="There are: 06_curve"):
+        recorded.load("07_other")
+    for content in ("{", json.dumps({"name": "06_curve"})):
+        (folder / "06_curve.json").write_text(content)
+        with pytest.raises(NoSuchRun, match="damaged"):
+            recorded.load("06_curve")
+
+
+def test_a_failed_recording_leaves_the_old_log(folder, monkeypatch):
+    old = make(monkeypatch)
+    monkeypatch.setenv("COURSE_RECORD", "1")
+    with pytest.raises(ZeroDivisionError):
+        recorded.results("06_curve", 6, SETTINGS, lambda: 1 / 0)
+    assert recorded.load("06_curve") == old
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "data" / "runs").glob("*.json")), ids=lambda path: path.stem)
+def test_every_log_that_comes_with_the_course(path):
+    log = recorded.load(path.stem)
+    number = int(path.stem[:2])
+    assert log.name == path.stem and log.command == f"python -m utils run {number} --record"
+    notebook = next((ROOT / "notebooks").glob(f"{number:02}_*.ipynb"))
+    assert f'\\"{log.name}\\"' in notebook.read_text(encoding="utf-8"), "no notebook draws this log"

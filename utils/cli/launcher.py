@@ -1,0 +1,330 @@
+"""`python -m utils`: the command line. Standard library only, so that it runs before anything is installed."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import errno
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+from utils import lessons
+from utils.cli import doctor, environment, notebooks
+from utils.io import ROOT, CommandError, child_environment, say
+
+LESSON_TESTS = ("tests/notebooks",)  # what is tested of each lesson
+FIRST_PORT = 8888
+
+
+class UsageError(CommandError):
+    """The command was not understood."""
+
+    code = 2
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str):
+        raise UsageError(f"{message}. For help: {self.prog} --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # a console that lacks a character shows "?"
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return run_command(arguments)
+    except CommandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("\nStopped. Give the same command to go on.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `doctor | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"error: {describe(error)}", file=sys.stderr)
+        return 1
+
+
+def describe(error: OSError) -> str:
+    """One sentence for what the operating system refused."""
+    if error.errno == errno.ENOSPC:
+        return f"the disk is full, so {error.filename or 'a file'} could not be written. Make room and try again."
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{error.filename} cannot be written. Copy the course to a folder of your own and try again."
+    return f"{error}. Mend that and try again."
+
+
+def run_command(arguments: list[str]) -> int:
+    parser, commands = make_parser()
+    if not arguments:
+        parser.print_help()
+        return 0
+    command = arguments[0]
+    if not command.startswith("-") and command not in commands:
+        raise UsageError(f"there is no command {command}. {suggestion(command, commands)}")
+    options = parser.parse_args(arguments)
+    options.lessons = lessons.chosen(options.lessons, ROOT)
+    if options.installed and (python := environment.prepare()) != Path(sys.executable):
+        return hand_over(python, arguments)
+    return options.action(options) or 0
+
+
+def suggestion(command: str, commands: list[str]) -> str:
+    near = difflib.get_close_matches(command, commands, n=1)
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{meant}The commands are {', '.join(commands)}."
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """The parser and the names of the commands. A command that is `installed` needs the environment."""
+    parser = Parser(
+        prog="python -m utils",
+        description="The course's commands. The first one that needs the requirements installs them into .venv.",
+    )
+    commands = parser.add_subparsers(metavar="command", required=True)
+
+    def add(name: str, action, help: str, *, installed: bool) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
+        command.set_defaults(action=action, installed=installed, lessons=[])
+        return command
+
+    command = add("lab", lab, "opens JupyterLab on the course, or on one lesson", installed=True)
+    command.add_argument("lessons", nargs="?", metavar="N", type=lambda number: [number], help="a lesson's number")
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
+    command = add("test", test, "runs the unit tests and all notebooks, or those of some lessons", installed=True)
+    command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
+    command.add_argument("--fast", action="store_true", help="the quick unit tests only")
+    command = add("run", run, "executes notebooks and saves their outputs", installed=True)
+    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
+    command.add_argument("--record", action="store_true", help="first make their recorded runs in data/runs again")
+    command = add("copy", copy, "writes your own copy of lessons, without outputs and solutions", installed=False)
+    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
+    command = add(
+        "prefetch", prefetch, "fetches what all lessons, or some, load from the Hub, for a room without network", installed=True
+    )
+    command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
+    command.add_argument("--large", action="store_true", help="also what is gated or larger than 200 MB")
+    command = add("doctor", examine, "says what this machine can run, lesson by lesson", installed=False)
+    command.add_argument("--data", action="store_true", help="instead: every data set and model, and where it is")
+    command = add("train", train, "trains a small model of data/models anew, from its recipe", installed=True)
+    command.add_argument("name", metavar="NAME", help="gpt-mini, t5-mini ... (a wrong one lists them)")
+    command.add_argument("--minutes", type=positive, metavar="M", help="shorten the training to about M minutes")
+    command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: the best one here")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/models/NAME")
+    command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
+    add("bench", bench, "prints the speed of the course's code beside the reference ones", installed=True)
+    command = add("address", address, "writes the repository's address into badges and set-up cells", installed=False)
+    command.add_argument("address", metavar="OWNER/NAME", help="as in github.com/OWNER/NAME")
+    return parser, list(commands.choices)
+
+
+def positive(text: str) -> float:
+    """A number above zero, for argparse."""
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+def hand_over(python: Path, arguments: list[str]) -> int:
+    """Runs the same command with the environment's Python, in this process's place where the system can do that."""
+    command = [str(python), "-m", "utils", *arguments]
+    if os.name == "posix":
+        os.chdir(ROOT)
+        os.execve(python, command, child_environment())
+    try:
+        return call(command)
+    except KeyboardInterrupt:  # the child has said so
+        return 130
+
+
+def call(command: list[str], **variables: str) -> int:
+    """Runs a child to its end. Ctrl-C reaches it too: it gets the time to clean up."""
+    process = subprocess.Popen(command, cwd=ROOT, env=child_environment(**variables))
+    try:
+        return process.wait()
+    except BaseException:
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+        raise
+
+
+# --- the commands -------------------------------------------------------------------------------------------------
+
+
+def run(options: argparse.Namespace) -> None:
+    notebooks.run(options.lessons, ROOT, options.record)
+
+
+def copy(options: argparse.Namespace) -> int:
+    """Copies all it may; where a student's work is in the way, says so and goes on with the next."""
+    refused = 0
+    for lesson in options.lessons:
+        try:
+            say(f"{notebooks.write_copy(lesson, ROOT).relative_to(ROOT).as_posix()} is yours to write in.")
+        except CommandError as error:
+            print(f"error: {error}", file=sys.stderr)
+            refused = error.code
+    return refused
+
+
+def prefetch(options: argparse.Namespace) -> int:
+    from utils.cli import prefetch
+
+    return prefetch.run(options.lessons, options.large)
+
+
+def examine(options: argparse.Namespace) -> None:
+    doctor.examine_data() if options.data else doctor.examine()
+
+
+def bench(options: argparse.Namespace) -> int | None:
+    from utils.cli import bench as table
+
+    return table.main()
+
+
+def train(options: argparse.Namespace) -> None:
+    if options.device:
+        os.environ["COURSE_DEVICE"] = options.device
+    from utils.small_models import trainer
+
+    trainer.train(options.name, options.minutes, options.out, options.fresh)
+
+
+def address(options: argparse.Namespace) -> None:
+    changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address, ROOT)]
+    say(f"{options.address} stands in {', '.join(changed)} now." if changed else f"{options.address} stood there.")
+
+
+def test(options: argparse.Namespace) -> int:
+    """One pytest for the unit tests and the notebooks, two processes, one thread each."""
+    variables = dict(environment.REPRODUCIBLE)
+    targets = ["tests"]
+    if options.lessons:
+        variables["COURSE_LESSONS"] = " ".join(str(lesson.number) for lesson in options.lessons)
+        targets = list(LESSON_TESTS)
+    paths = [lessons.notebook_path(ROOT, lesson) for lesson in options.lessons or lessons.written(ROOT)]
+    if options.fast:
+        chosen = ["-m", "not slow"]
+    elif paths:
+        mode, why = notebooks.nbval_mode(paths)
+        say(f"Notebooks are checked with {mode}: {why}.")
+        chosen = [mode, "--nbval-current-env", "--nbval-cell-timeout", "300"]
+        targets += [str(path.relative_to(ROOT)) for path in paths]
+    else:
+        chosen = []
+    processes = str(min(2, os.cpu_count() or 1))
+    command = [sys.executable, "-m", "pytest", *targets, *chosen, "-n", processes, "--dist", "loadfile"]
+    return call(command, **variables)
+
+
+def lab(options: argparse.Namespace) -> int:
+    """JupyterLab until Ctrl-C; its address is printed once it answers."""
+    port = free_port()
+    token = secrets.token_hex(24)
+    page = f"/tree/notebooks/{options.lessons[0].file}" if options.lessons else ""
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        server = start_lab(port, token, log)
+        try:
+            wait_for_lab(server, port, token, log)
+            url = f"http://127.0.0.1:{port}/lab{page}?token={token}"
+            say(url)
+            say("JupyterLab runs until you press Ctrl-C here.")
+            if not options.no_browser:
+                webbrowser.open(url)
+            return server.wait()
+        except KeyboardInterrupt:
+            say("\nJupyterLab is stopped.")
+            return 130
+        finally:
+            stop_lab(server, port, token)
+
+
+# --- JupyterLab ---------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    """The first port from 8888 on that nothing uses."""
+    for port in range(FIRST_PORT, FIRST_PORT + 100):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port != FIRST_PORT:
+            say(f"Port {FIRST_PORT} is in use, so this is on port {port}.")
+        return port
+    raise CommandError(f"the ports {FIRST_PORT} to {FIRST_PORT + 99} are all in use. Stop another server first.")
+
+
+def start_lab(port: int, token: str, log) -> subprocess.Popen:
+    """Starts the server apart from this terminal, so that Ctrl-C stops it through us and asks nothing.
+
+    Its kernels run in this environment, whatever other kernels the machine has registered.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--ServerApp.root_dir={ROOT}",
+    ]
+    if os.name == "posix" and os.geteuid() == 0:
+        command.append("--allow-root")
+    variables = child_environment(JUPYTER_TOKEN=token, JUPYTER_PREFER_ENV_PATH="1", OMP_WAIT_POLICY="PASSIVE")
+    variables.pop("JUPYTER_PATH", None)
+    apart = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    for ending in ("SIGTERM", "SIGHUP"):  # a closed terminal stops the server too; Windows has no SIGHUP
+        if hasattr(signal, ending):
+            signal.signal(getattr(signal, ending), lambda number, _: sys.exit(128 + number))
+    return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **apart)
+
+
+def ask_lab(port: int, token: str, path: str, method: str = "GET") -> None:
+    """Asks the server, past any proxy; raises OSError where it does not answer."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{path}", method=method, headers={"Authorization": f"token {token}"}
+    )
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    direct.open(request, timeout=10).close()
+
+
+def wait_for_lab(server: subprocess.Popen, port: int, token: str, log, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            return ask_lab(port, token, "/api/status")
+        except OSError:
+            time.sleep(0.2)
+    log.seek(0)
+    last = "\n".join("  " + line for line in log.read().splitlines()[-6:])
+    raise CommandError(f"JupyterLab did not start. Its last lines:\n{last}")
+
+
+def stop_lab(server: subprocess.Popen, port: int, token: str) -> None:
+    """Asks the server to end, kernels included; ends it where it does not."""
+    try:
+        ask_lab(port, token, "/api/shutdown", "POST")
+        server.wait(timeout=15)
+    except (OSError, subprocess.TimeoutExpired):
+        server.terminate()
+        server.wait()

@@ -1,0 +1,140 @@
+"""`python -m utils prefetch`: fetches what lessons load from the Hub, and NLTK's data, for a room without a network."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import tempfile
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+from utils.data import catalog, hub
+from utils.io import CommandError, http_status, say
+from utils.lessons import LESSONS, Lesson
+
+PUNKT = "https://raw.githubusercontent.com/nltk/nltk_data/gh-pages/packages/tokenizers/punkt_tab.zip"
+PUNKT_LESSONS = {3}
+
+
+class Task(NamedTuple):
+    """Something to fetch: an entry of the catalog, or its tokenizer alone."""
+
+    name: str
+    tokenizer_only: bool
+
+    def folder(self) -> Path | None:
+        """Where it lies on this machine, or None."""
+        entry = catalog.find(self.name)
+        place = catalog.on_this_machine(entry)
+        return place[0] if place else hub.cached(entry, self.tokenizer_only)
+
+
+def run(lessons: list[Lesson], large: bool = False) -> int:
+    """Fetches what the lessons (none named: all) load and this machine lacks; returns the exit code.
+
+    What is here is not asked for again, so the same command goes on where it was interrupted. What is gated, or larger
+    than 200 MB, is left out unless `large`.
+
+    Raises:
+        CommandError: the Hub is switched off or cannot be reached.
+    """
+    if hub.setting() == "off":
+        raise CommandError("COURSE_HUB=off switches the Hub off. Unset it and give the command again.")
+    numbers = {lesson.number for lesson in lessons or LESSONS}
+    tasks = plan(numbers, large)
+    missing = [task for task in tasks if not task.folder()]
+    for task in tasks:
+        if task not in missing:
+            say(f"{task.name}: here, {size(task.folder())}")
+    if missing and not hub.reachable():
+        raise CommandError(
+            f"the Hub cannot be reached, and {len(missing)} of {len(tasks)} things are not here yet. "
+            "Connect to the network and give the command again."
+        )
+    failed = sum(not fetch(task) for task in missing)
+    if numbers & PUNKT_LESSONS:
+        failed += not fetch_punkt()
+    say(
+        f"{failed} could not be fetched. Give the same command again."
+        if failed
+        else "The lessons run without a network now."
+        if tasks
+        else "These lessons load nothing from the Hub."
+    )
+    return 1 if failed else 0
+
+
+def plan(numbers: set[int], large: bool) -> list[Task]:
+    """What the lessons load from the Hub, small things first; says what is left out."""
+    tasks = []
+    for name, entry in sorted(catalog.entries().items(), key=lambda item: item[1]["megabytes"]):
+        if "hub" not in entry:
+            continue
+        too_much = not large and (entry["gated"] or entry["megabytes"] > catalog.LARGE)
+        whole = bool(numbers.intersection(entry["lessons"]))
+        if whole and not (too_much and not Task(name, False).folder()):
+            tasks.append(Task(name, tokenizer_only=False))
+            continue
+        if whole:
+            gated = "gated and " if entry["gated"] else ""
+            say(f"{name}: left out, {gated}{entry['megabytes']:,} MB; --large fetches it")
+        if numbers.intersection(entry.get("tokenizer_lessons", ())):
+            tasks.append(Task(name, tokenizer_only=True))
+    return tasks
+
+
+def fetch(task: Task) -> bool:
+    """Fetches one thing and says so in a line; False where that failed."""
+    entry = catalog.find(task.name)
+    try:
+        with catalog.progress(task.name) as show:
+            folder = hub.fetch(entry, tokenizer_only=task.tokenizer_only, show=show)
+    except hub.Unavailable as reason:
+        say(f"{task.name}: not fetched, because {reason}")
+        return False
+    say(f"{task.name}: {'its tokenizer, ' * task.tokenizer_only}{size(folder)} from the Hub, {entry['hub']}")
+    return True
+
+
+def size(folder: Path) -> str:
+    return f"{sum(path.stat().st_size for path in folder.rglob('*') if path.is_file()) / 1e6:,.1f} MB"
+
+
+def fetch_punkt() -> bool:
+    """NLTK's trained sentence tokenizer, put where NLTK looks for it; False where that failed."""
+    import nltk
+
+    try:
+        say(f"punkt_tab: here, {size(Path(nltk.data.find('tokenizers/punkt_tab')))}")
+        return True
+    except LookupError:
+        pass
+    place = Path(nltk.downloader.Downloader().default_download_dir()) / "tokenizers"
+    if http_status(PUNKT, hub.PATIENCE) != 200:
+        say("punkt_tab: not fetched, because NLTK's server cannot be reached")
+        return False
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as part, catalog.progress("punkt_tab") as show:
+            archive = Path(part) / "punkt_tab.zip"
+            download(PUNKT, archive, show)
+            zipfile.ZipFile(archive).extractall(part)
+            shutil.move(Path(part) / "punkt_tab", place / "punkt_tab")  # whole, or not at all
+    except (OSError, http.client.HTTPException, zipfile.BadZipFile) as error:
+        say(f"punkt_tab: not fetched, because {error}")
+        return False
+    say(f"punkt_tab: {size(place / 'punkt_tab')} from NLTK's server")
+    return True
+
+
+def download(address: str, path: Path, show) -> None:
+    with urllib.request.urlopen(address, timeout=hub.PATIENCE) as response, path.open("wb") as file:
+        total = int(response.headers.get("Content-Length") or 0)
+        while block := response.read(1 << 16):
+            file.write(block)
+            if show:
+                show(file.tell(), total)
+    if total and path.stat().st_size != total:
+        raise OSError("the download broke off")

@@ -1,0 +1,100 @@
+"""Recorded runs: what takes too long for a class is computed once, and its log in `data/runs/` is what the lesson draws.
+
+    results      a notebook's one call: computes and writes the log where a recording is asked for, else reads it
+    load         reads a log
+
+A log says what was computed, by which command, when, with which versions, on what machine and in how many seconds.
+`python -m utils run 6 --record` makes all logs of lesson 6 again.
+"""
+
+import dataclasses
+import datetime
+import json
+import os
+import platform
+import time
+from collections.abc import Callable
+from typing import Any
+
+from utils.device import detect_device
+from utils.io import ROOT, installed_version, write_atomically
+
+FOLDER = ROOT / "data" / "runs"
+PACKAGES = ("torch", "numpy", "transformers", "scikit-learn")
+
+
+class NoSuchRun(RuntimeError):
+    """There is no log of this run, or it is one of other settings; the message says how to make it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Log:
+    """A recorded run. results: what the function gave. settings: what it was asked for. seconds: how long it took."""
+
+    name: str
+    command: str
+    date: str
+    seconds: float
+    versions: dict[str, str]
+    machine: str
+    settings: dict
+    results: Any
+
+    def __str__(self) -> str:
+        versions = ", ".join(f"{package} {version}" for package, version in self.versions.items())
+        return f"recorded {self.date} by `{self.command}` in {self.seconds:.0f} s on {self.machine} ({versions})"
+
+
+def is_recording() -> bool:
+    """Is this notebook executed by `python -m utils run --record`?"""
+    return os.environ.get("COURSE_RECORD") == "1"
+
+
+def results(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) -> Log:
+    """The log `data/runs/NAME.json`; where a recording is asked for, `compute()` is called and the log written first.
+
+    settings and what `compute` returns: what JSON can hold. A log is used only for the settings that it was made with.
+    Raises NoSuchRun where there is no log, or one of other settings.
+    """
+    if is_recording():
+        _record(name, lesson, settings, compute)
+    log = load(name)
+    if log.settings != json.loads(json.dumps(settings)):
+        changed = [key for key in {**log.settings, **settings} if log.settings.get(key) != settings.get(key)]
+        raise NoSuchRun(
+            f"The log of {name} was made with other settings ({', '.join(changed)} changed), so it says nothing about "
+            f"these. Make it again: {log.command}"
+        )
+    return log
+
+
+def load(name: str) -> Log:
+    """Reads a log. Raises NoSuchRun where there is none, or where it is damaged."""
+    path = FOLDER / f"{name}.json"
+    try:
+        return Log(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        there = ", ".join(sorted(file.stem for file in FOLDER.glob("*.json"))) or "none"
+        raise NoSuchRun(
+            f"There is no recorded run {name}. There are: {there}. Runs whose names begin with the number of a lesson are "
+            "made by `python -m utils run NUMBER --record`."
+        ) from None
+    except (ValueError, TypeError) as error:
+        raise NoSuchRun(f"{path.name} in data/runs is damaged ({error}). Get it again: git checkout -- data/runs") from error
+
+
+def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) -> None:
+    start = time.monotonic()
+    computed = compute()
+    log = Log(
+        name=name,
+        command=f"python -m utils run {lesson} --record",
+        date=datetime.date.today().isoformat(),
+        seconds=round(time.monotonic() - start, 1),
+        versions={"python": platform.python_version()} | {name: installed_version(name) for name in PACKAGES},
+        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, device {detect_device()}",
+        settings=settings,
+        results=computed,
+    )
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    write_atomically(FOLDER / f"{name}.json", (json.dumps(dataclasses.asdict(log), indent=1) + "\n").encode())

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import (
+    ENGLISH_STOP_WORDS,
+    CountVectorizer,
+    TfidfVectorizer,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
@@ -239,7 +243,7 @@ def test_the_card_gives_the_counts(splits, rows):
     assert line("unanswerable", lambda found: sum(not answerable(row) for row in found)) in card
     assert line("with more than one accepted answer", lambda found: sum(len(row["answers"]["text"]) > 1 for row in found)) in card
     for kind in {row["hard"] for row in rows}:
-        assert line(kind or "(none)", lambda found: sum(row["hard"] == kind for row in found)) in card
+        assert line(kind or "(none)", lambda found, kind=kind: sum(row["hard"] == kind for row in found)) in card
     short = [row for row in rows if not is_long(row)]
     for share in (found_by_overlap(rows), found_by_overlap(plain(rows)), found_by_overlap(short), in_first_sentence(rows)):
         assert f"{share:.0%}" in card

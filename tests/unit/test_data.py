@@ -204,7 +204,9 @@ def test_no_leak(name, kind):
 def test_splits_are_of_a_useful_size(name):
     sizes = {split: len(rows) for split, rows in rows_of(name).items()}
     total = sum(sizes[split] for split in sets.SPLITS)
-    assert sizes["train"] > total / 2 and min(sizes["validation"], sizes["test"]) >= max(0.05 * total, 10)
+    if name != "articles":  # its test split is large on purpose: nothing is trained on it alone
+        assert sizes["train"] > total / 2
+    assert min(sizes["validation"], sizes["test"]) >= max(0.05 * total, 10)
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -93,15 +93,18 @@ def _device_name(device: str) -> str:
 
 
 def gpu(does: str, needs: str) -> bool:
-    """True on a GPU. Elsewhere it prints one line that says what the cell `does` there and what it `needs`."""
+    """True on a GPU. Elsewhere it prints one line: what the cell `does` there and `needs`, and that it rehearses here.
+
+    The answer chooses the size, and not whether the cell runs: `steps = 1000 if runtime.gpu(...) else 10`.
+    """
     if detect_device() != "cpu":
         return True
-    print(f"No GPU in this run, so this cell does nothing. On one it {does}. It needs {needs}.")
+    print(f"No GPU in this run, so this is a rehearsal of the same code on a small size. On one it {does}. It needs {needs}.")
     return False
 
 
 def hub(does: str, needs: str, loads: tuple[str, ...] = (), tokenizers: tuple[str, ...] = ()) -> bool:
-    """True where the Hub can be reached. Elsewhere it prints one line that says what the cell `does` with it.
+    """True where the Hub can be reached. Elsewhere it prints one line: what the cell `does` with it, and that it rehearses.
 
     A cell that names what it loads of the catalog, whole or as `tokenizers` alone, also runs without the Hub, once that
     was fetched (`python -m utils prefetch`).
@@ -111,7 +114,7 @@ def hub(does: str, needs: str, loads: tuple[str, ...] = (), tokenizers: tuple[st
     here = [catalog.available(name) for name in loads] + [catalog.available(name, tokenizer_only=True) for name in tokenizers]
     if here and all(here):
         return True
-    print(f"No Hub in this run, so this cell does nothing. With it the cell {does}. It needs {needs}.")
+    print(f"No Hub in this run, so the cell rehearses on what is here. With the Hub it {does}. It needs {needs}.")
     return False
 
 

@@ -173,8 +173,8 @@ def test_the_parts():
     )
     assert OutputHead(embedding).weight is embedding.weight
     x = torch.randn(2, 3, C)
-    torch.testing.assert_close(Residual(C)(x, torch.zeros_like), x)
-    torch.testing.assert_close(Residual(C, norm_first=False)(x, torch.zeros_like), LayerNorm(C)(x))
+    torch.testing.assert_close(Residual(LayerNorm(C))(x, torch.zeros_like), x)
+    torch.testing.assert_close(Residual(LayerNorm(C), norm_first=False)(x, torch.zeros_like), LayerNorm(C)(x))
     for make, message in ((lambda: SinusoidalPositions(5), "even"), (lambda: FeedForward(4, 8, activation="swish"), "swish")):
         with pytest.raises(ValueError, match=message):
             make()

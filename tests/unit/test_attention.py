@@ -337,7 +337,11 @@ def test_a_bias_that_leaves_a_query_nothing_gives_zeros_and_finite_gradients():
         plain = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)  # PyTorch's, where nothing is empty
         if mask is None:
             torch.testing.assert_close(fused[:, :, full], plain[:, :, full])
-    assert scaled_dot_product_attention(torch.randn(4, 8), torch.randn(4, 8), torch.randn(4, 8), bias=closed[:4, :4])[0].isfinite().all()
+    assert (
+        scaled_dot_product_attention(torch.randn(4, 8), torch.randn(4, 8), torch.randn(4, 8), bias=closed[:4, :4])[0]
+        .isfinite()
+        .all()
+    )
 
 
 def test_causal_and_padding_together():

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from utils.course.runtime import ROOT
+from utils.io import ROOT
 from utils.models import classifier
 from utils.models.classifier import MASK, PAD, Classifier, ClassifierConfig, TextClassifier, to_batch
 from utils.tokenization import BytePairTokenizer
@@ -126,6 +126,7 @@ def test_no_texts_at_all():
 # --- saved and loaded -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_in_another_process(tmp_path):
     judge = text_classifier()
     judge.save(tmp_path / "deep" / "folder")

@@ -276,7 +276,9 @@ def test_first_weights_are_as_large_as_the_librarys():
     width, close = 256, {"rel": 0.03}
     sizes = {"n_embd": width, "n_layer": 3, "n_head": 4, "vocab_size": 300}
     theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, bos_token_id=1, eos_token_id=1)).transformer
-    ours = DecoderOnly(300, Config(**OF_GPT2 | {"width": width, "hidden": 4 * width, "layers": 3}), LearnedPositions(400, width))
+    ours = DecoderOnly(
+        300, Config(**OF_GPT2 | {"width": width, "hidden": 4 * width, "layers": 3}), LearnedPositions(400, width)
+    )
     block, layer = ours.decoder.blocks[1], theirs.h[1]
     pairs = [(ours.embedding, theirs.wte), (ours.embedding.positions, theirs.wpe), (block.feed_forward.inner, layer.mlp.c_fc)]
     pairs += [(block.self_attention.query_projection, layer.attn.c_attn), (block.feed_forward.outer, layer.mlp.c_proj)]
@@ -299,7 +301,12 @@ def test_first_weights_are_as_large_as_the_librarys():
 
 def test_first_weights_by_their_formulas():
     ours = DecoderOnly(300, Config(**OF_LLAMA | {"width": 240, "hidden": 300}), None)
-    for part in (ours.embedding, ours.head, ours.decoder.blocks[0].feed_forward.outer, ours.decoder.blocks[1].self_attention.key_projection):
+    for part in (
+        ours.embedding,
+        ours.head,
+        ours.decoder.blocks[0].feed_forward.outer,
+        ours.decoder.blocks[1].self_attention.key_projection,
+    ):
         assert part.weight.std().item() == pytest.approx(0.02, rel=0.05)
     layer = nn.Linear(200, 300)
     initialize(nn.Sequential(layer))

@@ -166,6 +166,8 @@ def test_encoder_only_and_decoder_only():
     later[:, -1] = 1 + later[:, -1] % (V - 1)
     assert torch.equal(decoder(ids)[:, :-1], decoder(later)[:, :-1])
     assert (encoder(ids)[:, 0] != encoder(later)[:, 0]).any()
+    filled = torch.cat([ids, torch.zeros(B, 2, dtype=torch.long)], dim=1)
+    torch.testing.assert_close(encoder(filled)[:, :S], encoder(ids))
 
 
 def test_parameters_by_formula():

@@ -62,12 +62,13 @@ def bootstrap_interval(
     """The percentile bootstrap: the metric on many samples of the rows, each drawn with replacement and equally long.
 
     metric: of labels and predictions, such as sklearn.metrics.accuracy_score. It is called a thousand times: a line of NumPy,
-        lambda labels, predictions: (labels == predictions).mean(), takes a fiftieth of the library's time. generator: one of NumPy's, or a seed.
+        lambda labels, predictions: (labels == predictions).mean(), takes a fiftieth of the library's time.
+    generator: one of NumPy's, or a seed.
     level: the share of the samples' values that lies inside. Only the rows are drawn anew: the interval speaks of another
     test set, not of another training.
 
-    Raises ValueError for a level that is not between 0 and 1, for fewer than 20 samples, and where labels and predictions differ
-    in length, are empty or hold something else than whole numbers from 0.
+    Raises ValueError for a level that is not between 0 and 1, for fewer than 20 samples, and where labels and predictions
+    differ in length, are empty or hold something else than whole numbers from 0.
     Source: Efron, "Bootstrap methods: another look at the jackknife" (1979), Annals of Statistics 7(1).
     """
     labels, predictions = _two_columns(labels, predictions)

@@ -6,8 +6,8 @@
     rate_factor    warm-up and cosine
 
 Two things are pure functions of a number, so there is no state to save and none to lose: the learning rate of a step, and
-the batch with a given index (where the batches have one). All else goes into the checkpoint: weights, optimizer, the scaler of float16, the best weights
-so far, the history, and the random states of Python, NumPy and PyTorch.
+the batch with a given index (where the batches have one). All else goes into the checkpoint: weights, optimizer, the scaler
+of float16, the best weights so far, the history, and the random states of Python, NumPy and PyTorch.
 """
 
 import copy
@@ -144,8 +144,8 @@ def train(
     lambda batch: (batch["labels"] != -100).sum().item().
 
     Raises ValueError for resume with batches that have no index: what was read of them cannot be told again.
-    Raises TrainingError where batches run out, where the loss or the gradient is no finite number (weights and checkpoint are those of the last
-    good step), or where a checkpoint is damaged or belongs to another training.
+    Raises TrainingError where batches run out, where the loss or the gradient is no finite number (weights and checkpoint are
+    those of the last good step), or where a checkpoint is damaged or belongs to another training.
     """
     if resume and not (callable(batches) or isinstance(batches, Sequence)):
         raise ValueError(

@@ -317,11 +317,11 @@ def test_a_bias_that_leaves_a_query_nothing_gives_zeros_and_finite_gradients():
     closed = torch.randn(T, S)
     closed[2] = -torch.inf
     closed[4, 1:] = -torch.inf
-    mask = torch.ones(T, S, dtype=torch.bool)
-    mask[4, 0] = False
+    rest = torch.ones(T, S, dtype=torch.bool)
+    rest[4, 0] = False
     together = closed[None, None].expand(B, H, T, S).contiguous()
-    for bias, mask, empty in ((closed, None, [2]), (closed, mask, [2, 4]), (together, None, [2]), (together, mask, [2, 4])):
-        query, key, value, bias = leaves(torch.randn(B, H, T, 8), torch.randn(B, H, S, 8), torch.randn(B, H, S, 8), bias)
+    for added, mask, empty in ((closed, None, [2]), (closed, rest, [2, 4]), (together, None, [2]), (together, rest, [2, 4])):
+        query, key, value, bias = leaves(torch.randn(B, H, T, 8), torch.randn(B, H, S, 8), torch.randn(B, H, S, 8), added)
         explicit, weights = scaled_dot_product_attention(query, key, value, mask, bias=bias)
         fused = fused_attention(query, key, value, mask, bias=bias)
         gradients = []

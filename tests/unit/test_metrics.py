@@ -58,12 +58,12 @@ def test_tensors_and_booleans_will_do():
 
 
 def test_the_interval_is_that_of_the_binomial():
-    """90 right of 120: the bootstrap's ends are those of resampling, which are the binomial's."""
-    labels, predictions = [1] * 120, [1] * 90 + [0] * 30
+    """900 right of 1,200: the bootstrap's ends are those of resampling, which are the binomial's."""
+    labels, predictions = [1] * 1200, [1] * 900 + [0] * 300
     found = metrics.bootstrap_interval(accuracy, labels, predictions, 0, samples=4000)
-    wide = 1.96 * math.sqrt(0.75 * 0.25 / 120)
+    wide = 1.96 * math.sqrt(0.75 * 0.25 / 1200)
     assert found.value == 0.75
-    assert found.low == pytest.approx(0.75 - wide, abs=0.012) and found.high == pytest.approx(0.75 + wide, abs=0.012)
+    assert found.low == pytest.approx(0.75 - wide, abs=0.002) and found.high == pytest.approx(0.75 + wide, abs=0.002)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():

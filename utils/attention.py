@@ -14,10 +14,12 @@ A mask is boolean and says True where a query MAY attend, as in torch.nn.functio
 A bias is a tensor of numbers that are added to the scaled scores before the softmax; positions.py has some that are made
 of the distance between query and key.
 
-A query that may attend to nothing gets weights of zero and an output of zero, in both functions here.
+A query that may attend to nothing, by its mask or by a bias of -inf, gets weights of zero and an output of zero, in both
+functions here, and its gradients are zero too.
 PyTorch's scaled_dot_product_attention gives zero as well; torch.nn.MultiheadAttention gives NaN when asked for weights.
 """
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -39,10 +41,10 @@ def scaled_dot_product_attention(
     query (..., T, D), key (..., S, D), value (..., S, E); the leading axes are the same or broadcast.
     mask: boolean, broadcast to (..., T, S), True where the query may attend.
     scale: what the scores are multiplied by; 1 / sqrt(D) where it is not given.
-    bias: broadcast to (..., T, S), added to the scaled scores.
+    bias: broadcast to (..., T, S), added to the scaled scores; -inf closes a place as the mask does.
 
     Returns the output (..., T, E) and the weights (..., T, S). Each row of the weights sums to one,
-    or to zero where the mask leaves the query nothing.
+    or to zero where mask and bias leave the query nothing.
 
     Raises ValueError for shapes that do not fit together, TypeError for a mask that is not boolean or a bias that is.
     """
@@ -50,13 +52,12 @@ def scaled_dot_product_attention(
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     # Scaling the query instead of the scores is the same, and T x D multiplications instead of T x S.
     scores = (query * scale) @ key.transpose(-2, -1)  # (..., T, D) @ (..., D, S) -> (..., T, S)
+    mask, bias = _allowed(mask, bias, scores.shape)
     if bias is not None:
-        check_bias(bias, scores.shape)
         scores = scores + bias
     if mask is None:
         weights = scores.softmax(dim=-1)
     else:
-        check_mask(mask, scores.shape)
         # The lowest finite number and not -inf: a row with nothing to attend would be NaN, and so its gradient.
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
         weights = scores.softmax(dim=-1).masked_fill(~mask, 0.0)
@@ -71,6 +72,7 @@ def fused_attention(
     causal: bool = False,
     dropout: float = 0.0,
     bias: Tensor | None = None,
+    scale: float | None = None,
 ) -> Tensor:
     """The output of `scaled_dot_product_attention`, by PyTorch's own kernel, which never stores all the weights.
 
@@ -78,34 +80,45 @@ def fused_attention(
     mask: boolean, broadcast to (B, H, T, S), True where the query may attend.
     causal: position t sees positions 0..t; only for T = S, without mask and bias. The kernel then skips half of the work.
     dropout: the share of the weights that is dropped; the caller passes 0.0 outside training.
-    bias: broadcast to (B, H, T, S), added to the scaled scores.
+    bias: broadcast to (B, H, T, S), added to the scaled scores; -inf closes a place as the mask does.
+    scale: what the scores are multiplied by; 1 / sqrt(D) where it is not given.
 
     Returns the output (B, H, T, D). Raises as `scaled_dot_product_attention` does.
     """
     _check_projections(query, key, value)
-    shape = (*query.shape[:-1], key.shape[-2])  # (B, H, T, S)
-    if bias is not None:
-        check_bias(bias, shape)
-        bias = (bias[None] if bias.dim() == 3 else bias).to(query.dtype)  # the fast kernel takes two axes or four
+    if causal and (mask is not None or bias is not None):
+        given, do = ("mask", "Combine them: mask & causal_mask(T)") if bias is None else ("bias", "Pass mask=causal_mask(T)")
+        raise ValueError(f"Both a {given} and causal=True were given. {do}.")
+    if causal and query.shape[-2] != key.shape[-2]:
+        raise ValueError(
+            f"causal=True needs as many queries as keys, but there are {query.shape[-2]} and {key.shape[-2]}: "
+            "which of them lies in the past is not known here. Pass mask=causal_mask(T, past) instead."
+        )
+    kernel = functools.partial(F.scaled_dot_product_attention, query, key, value, dropout_p=dropout, scale=scale)
+    mask, bias = _allowed(mask, bias, (*query.shape[:-1], key.shape[-2]))  # (B, H, T, S)
     if mask is None:
-        if causal and bias is not None:
-            raise ValueError("Both a bias and causal=True were given. Pass the mask itself: mask=causal_mask(T).")
-        if causal and query.shape[-2] != key.shape[-2]:
-            raise ValueError(
-                f"causal=True needs as many queries as keys, but there are {query.shape[-2]} and {key.shape[-2]}: "
-                "which of them lies in the past is not known here. Pass mask=causal_mask(T, past) instead."
-            )
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias, dropout_p=dropout, is_causal=causal)
-    if causal:
-        raise ValueError("Both a mask and causal=True were given. Combine them: mask & causal_mask(T).")
-    check_mask(mask, shape)
+        return kernel(is_causal=causal)
     # What a kernel makes of a row with nothing to attend is its own affair: let it see everything, then say zero.
     nothing = ~mask.any(dim=-1, keepdim=True)  # (B, H, T, 1)
     allowed = mask | nothing
     if bias is not None:
-        allowed = bias.masked_fill(~allowed, -torch.inf)  # the kernel adds what is not boolean
-    output = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout)
-    return output.masked_fill(nothing, 0.0)
+        allowed = bias.to(query.dtype).masked_fill(~allowed, -torch.inf)  # the kernel adds what is not boolean
+        allowed = allowed[None] if allowed.dim() == 3 else allowed  # the fast kernel takes two axes or four
+    return kernel(attn_mask=allowed).masked_fill(nothing, 0.0)
+
+
+def _allowed(mask: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> tuple[Tensor | None, Tensor | None]:
+    """Mask and bias, checked, with what the bias closes by -inf said by the mask, and a bias of finite numbers.
+
+    A row of nothing but -inf would be NaN after the softmax, and so would its gradient.
+    """
+    if mask is not None:
+        check_mask(mask, shape)
+    if bias is None:
+        return mask, None
+    check_bias(bias, shape)
+    closed = bias == -torch.inf
+    return ~closed if mask is None else mask & ~closed, bias.masked_fill(closed, 0.0)
 
 
 def causal_mask(size: int, past: int = 0, device: torch.device | str | None = None) -> Tensor:
@@ -207,15 +220,19 @@ class KeyValueCache:
 
 
 class MultiHeadAttention(nn.Module):
-    """Attention with H heads: section 3.2.2 of the paper. Each head looks at its own C / H numbers of each position.
+    """Attention with H heads: section 3.2.2 of the paper. Each head looks at its own D numbers of each position.
 
-    width: C, the size of the vectors. heads: H, which must divide C.
+    width: C, the size of the vectors. heads: H.
     bias: whether the four projections add a bias (the paper's have none, PyTorch's and BERT's have).
     dropout: the share of the attention weights that is dropped in training.
     rotate: rotate(x, start) gives the queries or keys x (B, H, T, D), the first of which stands at place `start`, turned
         by their places: positions.RotaryPositions. For self-attention only.
+    key_value_heads: G, which must divide H: H / G heads share their keys and values, and a cache is as much smaller
+        (grouped-query attention: Ainslie et al. 2023, arXiv 2305.13245; Llama). None: each head has its own.
+    head_size: D; None for C / H, which must be a whole number then. (T5's is 64, whatever C and H.)
+    scale: what the scores are multiplied by; None for 1 / sqrt(D). (T5's is 1.)
 
-    Raises ValueError where heads do not divide the width or dropout is not in [0, 1).
+    Raises ValueError where heads do not divide the width, key_value_heads not the heads, or dropout is not in [0, 1).
     """
 
     def __init__(
@@ -225,21 +242,31 @@ class MultiHeadAttention(nn.Module):
         bias: bool = True,
         dropout: float = 0.0,
         rotate: Callable[[Tensor, int], Tensor] | None = None,
+        key_value_heads: int | None = None,
+        head_size: int | None = None,
+        scale: float | None = None,
     ):
         super().__init__()
-        if width < 1 or heads < 1 or width % heads:
+        if width < 1 or heads < 1 or (head_size is None and width % heads):
             raise ValueError(
                 f"{heads} heads cannot share a width of {width}: each head takes width / heads numbers. "
                 f"Choose a number of heads that divides the width{_divisors(width)}."
             )
         if not 0.0 <= dropout < 1.0:
             raise ValueError(f"dropout is the share of weights that is dropped, from 0 to below 1, not {dropout}.")
-        self.width, self.heads, self.dropout, self.rotate = width, heads, dropout, rotate
+        self.width, self.heads, self.dropout, self.rotate, self.scale = width, heads, dropout, rotate, scale
+        self.key_value_heads = heads if key_value_heads is None else key_value_heads
+        if self.key_value_heads < 1 or heads % self.key_value_heads:
+            raise ValueError(
+                f"{heads} heads cannot share {key_value_heads} heads of keys and values: each takes as many of them. "
+                f"Choose a number that divides the heads{_divisors(heads)}."
+            )
+        self.head_size = width // heads if head_size is None else head_size
         # Four matrices and not one fused: as fast on a CPU, and each has a name.
-        self.query_projection = nn.Linear(width, width, bias=bias)
-        self.key_projection = nn.Linear(width, width, bias=bias)
-        self.value_projection = nn.Linear(width, width, bias=bias)
-        self.output_projection = nn.Linear(width, width, bias=bias)
+        self.query_projection = nn.Linear(width, heads * self.head_size, bias=bias)
+        self.key_projection = nn.Linear(width, self.key_value_heads * self.head_size, bias=bias)
+        self.value_projection = nn.Linear(width, self.key_value_heads * self.head_size, bias=bias)
+        self.output_projection = nn.Linear(heads * self.head_size, width, bias=bias)
 
     def forward(
         self,
@@ -269,7 +296,10 @@ class MultiHeadAttention(nn.Module):
         past = 0 if cache is None else cache.length
         query = self._split(self.query_projection(x))  # (B, T, C) -> (B, H, T, D)
         query = query if self.rotate is None else self.rotate(query, past)
-        key, value = self._keys_and_values(x, context, cache)  # (B, H, S, D) each
+        key, value = self._keys_and_values(x, context, cache)  # (B, G, S, D) each
+        if self.key_value_heads < self.heads:
+            shared = self.heads // self.key_value_heads
+            key, value = (each.repeat_interleave(shared, dim=1) for each in (key, value))  # (B, H, S, D)
         shape = (*query.shape[:-1], key.shape[-2])  # (B, H, T, S)
         if mask is not None:
             check_mask(mask, shape, axes=(2, 4))
@@ -279,21 +309,21 @@ class MultiHeadAttention(nn.Module):
             mine = causal_mask(x.shape[1], past, device=x.device)
             mask, causal = mine if mask is None else mask & mine, False
         if need_weights:
-            mixed, weights = scaled_dot_product_attention(query, key, value, mask, bias=bias)
+            mixed, weights = scaled_dot_product_attention(query, key, value, mask, self.scale, bias)
             if self.training and self.dropout:
                 mixed = F.dropout(weights, self.dropout) @ value
         else:
             dropout = self.dropout if self.training else 0.0
-            mixed = fused_attention(query, key, value, mask, causal, dropout, bias)
+            mixed = fused_attention(query, key, value, mask, causal, dropout, bias, self.scale)
         output = self.output_projection(mixed.transpose(1, 2).flatten(2))  # (B, H, T, D) -> (B, T, H, D) -> (B, T, C)
         return (output, weights) if need_weights else output
 
     def _split(self, x: Tensor) -> Tensor:
-        """(B, T, C) -> (B, T, H, D) -> (B, H, T, D)"""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        """(B, T, H D) -> (B, T, H, D) -> (B, H, T, D); of keys and values with G in the place of H"""
+        return x.unflatten(-1, (-1, self.head_size)).transpose(1, 2)
 
     def _keys_and_values(self, x: Tensor, context: Tensor | None, cache: KeyValueCache | None) -> tuple[Tensor, Tensor]:
-        """(B, H, S, D) each: of x or of the context, after what the cache holds."""
+        """(B, G, S, D) each: of x or of the context, after what the cache holds."""
         if context is not None and cache is not None and cache.length:
             held = (cache.keys.shape[0], cache.length)
             if held != tuple(context.shape[:2]):
@@ -350,6 +380,11 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(
                 f"The weights are of width {module.embed_dim} with {module.num_heads} heads, this attention has width "
                 f"{self.width} with {self.heads} heads. Use MultiHeadAttention({module.embed_dim}, {module.num_heads})."
+            )
+        if (self.key_value_heads, self.heads * self.head_size) != (self.heads, self.width):
+            raise ValueError(
+                f"torch.nn.MultiheadAttention has keys and values for each head, and C / H numbers a head; this one has "
+                f"{self.key_value_heads} heads of them and a head size of {self.head_size}. Leave both to their defaults."
             )
         if module.in_proj_weight is None or module.bias_k is not None or module.add_zero_attn:
             raise ValueError(

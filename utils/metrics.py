@@ -1,12 +1,14 @@
 """What a classifier's answers are worth: scores, how sure they are, and whether its probabilities mean what they say.
 
-    confusion_matrix, accuracy, precision_recall_f1, f1     counted from labels and predictions
     bootstrap_interval                   how far a score would move on another test set of the same kind
     paired_bootstrap, mcnemar            is one model better than another, on the same rows?
-    expected_calibration_error, reliability_curve, negative_log_likelihood, brier    do the probabilities hold?
+    expected_calibration_error, reliability_curve           do the probabilities hold?
     exact, token_f1                      a text against the wanted one, as SQuAD scores answers
     labeled_spans, span_f1, entity_f1    entities: all of a name or nothing
     fit_temperature, softened            one number that mends probabilities that are too sure of themselves
+
+What is counted from labels and predictions, and the losses of probabilities, are in sklearn.metrics: accuracy_score, f1_score,
+confusion_matrix, precision_recall_fscore_support, log_loss, brier_score_loss.
 
 Labels and predictions are whole numbers 0 .. K - 1, probabilities and scores (N, K): lists, arrays or tensors on the CPU.
 Nothing here draws a random number but from the generator or the seed that is handed to it.
@@ -14,11 +16,13 @@ Nothing here draws a random number but from the generator or the seed that is ha
 
 import collections
 import dataclasses
-import math
 import re
 from collections.abc import Callable
 
 import numpy
+import scipy.optimize
+import scipy.special
+import scipy.stats
 
 Generator = numpy.random.Generator | int
 NO_ENTITIES = "no entities"  # what a model that writes entities as text writes for none
@@ -48,59 +52,6 @@ class Bin:
 
 
 # ----------------------------------------------------------------------------------------------------------------------
-# Counts
-# ----------------------------------------------------------------------------------------------------------------------
-
-
-def confusion_matrix(labels, predictions, classes: int | None = None) -> numpy.ndarray:
-    """How often class i was called class j: whole numbers (K, K), true classes down, predicted ones across.
-
-    classes: K; None for the largest number that occurs, plus one.
-    Raises ValueError where the two differ in length, are empty, or hold something else than whole numbers 0 .. K - 1.
-    """
-    labels, predictions = _two_columns(labels, predictions)
-    largest = int(max(labels.max(), predictions.max()))
-    classes = largest + 1 if classes is None else classes
-    if largest >= classes:
-        raise ValueError(f"Class {largest} occurs, but there are {classes} classes, 0 to {classes - 1}. Count from 0.")
-    return numpy.bincount(labels * classes + predictions, minlength=classes * classes).reshape(classes, classes)
-
-
-def accuracy(labels, predictions) -> float:
-    """The share of rows that are right. Raises ValueError as `confusion_matrix` does."""
-    labels, predictions = _two_columns(labels, predictions)
-    return float((labels == predictions).mean())
-
-
-def precision_recall_f1(labels, predictions, classes: int | None = None) -> numpy.ndarray:
-    """Precision, recall and F1 of each class, (K, 3).
-
-    precision: of the rows called so, the share that are so. recall: of the rows that are so, the share called so.
-    F1: the harmonic mean of the two, 2 P R / (P + R). What would be 0 / 0 is 0, as in scikit-learn.
-    """
-    table = confusion_matrix(labels, predictions, classes)
-    right = table.diagonal().astype(float)
-    precision = _share(right, table.sum(0))
-    recall = _share(right, table.sum(1))
-    return numpy.stack([precision, recall, _share(2 * right, table.sum(0) + table.sum(1))], axis=1)
-
-
-def f1(labels, predictions, average: str = "macro") -> float:
-    """One F1 for all classes. "macro": their mean, each class counts the same; "micro": from the pooled counts.
-
-    A class that neither occurs nor is predicted has no F1 and is left out of the mean, as in scikit-learn. With one label
-    a row the micro average is the accuracy. Raises ValueError for another average.
-    """
-    if average not in ("macro", "micro"):
-        raise ValueError(f"There is no average {average!r} here. Choose macro (each class counts the same) or micro.")
-    if average == "micro":
-        return accuracy(labels, predictions)
-    table = confusion_matrix(labels, predictions)
-    occurs = table.sum(0) + table.sum(1) > 0
-    return float(precision_recall_f1(labels, predictions)[occurs, 2].mean())
-
-
-# ----------------------------------------------------------------------------------------------------------------------
 # How sure is a score
 # ----------------------------------------------------------------------------------------------------------------------
 
@@ -110,11 +61,14 @@ def bootstrap_interval(
 ) -> Interval:
     """The percentile bootstrap: the metric on many samples of the rows, each drawn with replacement and equally long.
 
-    metric: of labels and predictions (accuracy, f1 ...). generator: one of NumPy's, or a seed.
+    metric: of labels and predictions, such as sklearn.metrics.accuracy_score. It is called a thousand times: a line of NumPy,
+        lambda labels, predictions: (labels == predictions).mean(), takes a fiftieth of the library's time.
+    generator: one of NumPy's, or a seed.
     level: the share of the samples' values that lies inside. Only the rows are drawn anew: the interval speaks of another
     test set, not of another training.
 
-    Raises ValueError for a level that is not between 0 and 1, for fewer than 20 samples, and as `confusion_matrix` does.
+    Raises ValueError for a level that is not between 0 and 1, for fewer than 20 samples, and where labels and predictions
+    differ in length, are empty or hold something else than whole numbers from 0.
     Source: Efron, "Bootstrap methods: another look at the jackknife" (1979), Annals of Statistics 7(1).
     """
     labels, predictions = _two_columns(labels, predictions)
@@ -152,8 +106,7 @@ def mcnemar(labels, first, second) -> tuple[int, int, float]:
     only_first = int(((first == labels) & (second != labels)).sum())
     only_second = int(((first != labels) & (second == labels)).sum())
     throws = only_first + only_second
-    tail = sum(math.comb(throws, k) for k in range(min(only_first, only_second) + 1))
-    return only_first, only_second, min(1.0, 2 * tail / 2**throws)
+    return only_first, only_second, float(scipy.stats.binomtest(only_first, throws).pvalue) if throws else 1.0
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -218,7 +171,7 @@ def reliability_curve(labels, probabilities, bins: int = 10) -> list[Bin]:
     """Confidence against accuracy: the rows in bins of equal width by the probability of the predicted class.
 
     A probability on an edge falls into the bin below it. Bins without rows are left out.
-    Raises ValueError for probabilities that are no such, fewer bins than one, and as `confusion_matrix` does.
+    Raises ValueError for probabilities that are no such, fewer bins than one, and as `bootstrap_interval` does.
     """
     if bins < 1:
         raise ValueError(f"{bins} bins hold nothing. Ask for 1 or more; 10 is usual.")
@@ -242,19 +195,6 @@ def expected_calibration_error(labels, probabilities, bins: int = 10) -> float:
     return sum(b.count * abs(b.accuracy - b.confidence) for b in curve) / sum(b.count for b in curve)
 
 
-def negative_log_likelihood(labels, probabilities) -> float:
-    """The mean of -log of the true class's probability: the cross-entropy that training lowers."""
-    labels, probabilities = _labels_and_probabilities(labels, probabilities)
-    chosen = probabilities[numpy.arange(len(labels)), labels]
-    return float(-numpy.log(numpy.clip(chosen, numpy.finfo(float).tiny, 1)).mean())
-
-
-def brier(labels, probabilities) -> float:
-    """The mean squared distance between the probabilities and the truth as 0 and 1, summed over classes: 0 to 2."""
-    labels, probabilities = _labels_and_probabilities(labels, probabilities)
-    return float(((probabilities - numpy.eye(probabilities.shape[1])[labels]) ** 2).sum(1).mean())
-
-
 def softened(scores, temperature: float) -> numpy.ndarray:
     """softmax(scores / temperature), (N, K): above 1 less sure, below 1 more; the order of the classes stays.
 
@@ -262,27 +202,23 @@ def softened(scores, temperature: float) -> numpy.ndarray:
     """
     if not temperature > 0:
         raise ValueError(f"Scores are divided by the temperature, so it must be above 0, not {temperature}.")
-    scores = _matrix(scores) / temperature
-    powers = numpy.exp(scores - scores.max(1, keepdims=True))
-    return powers / powers.sum(1, keepdims=True)
+    return scipy.special.softmax(_matrix(scores) / temperature, axis=1)
 
 
 def fit_temperature(labels, scores, lowest: float = 0.05, highest: float = 20.0) -> float:
     """The temperature under which these rows' labels are likeliest. Fit it on validation rows, never on the test.
 
-    scores: (N, K), what the softmax gets. The loss is convex in 1 / temperature, so a search that keeps the better of two
-    inner points (golden section) finds its one lowest place. Source: Guo et al. (2017, arXiv 1706.04599), section 4.2.
+    scores: (N, K), what the softmax gets. The loss, the mean of -log of the true class's probability, is convex in
+    1 / temperature: it has one lowest place. Source: Guo et al. (2017, arXiv 1706.04599), section 4.2.
     """
     scores = _matrix(scores)
+    labels, _ = _two_columns(labels, scores.argmax(1))
 
     def loss(inverse: float) -> float:
-        return negative_log_likelihood(labels, softened(scores, 1 / inverse))
+        return -scipy.special.log_softmax(scores * inverse, axis=1)[numpy.arange(len(labels)), labels].mean()
 
-    low, high, golden = 1 / highest, 1 / lowest, (math.sqrt(5) - 1) / 2
-    for _ in range(80):
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        low, high = (low, right) if loss(left) <= loss(right) else (left, high)
-    return 2 / (low + high)
+    bounds = 1 / highest, 1 / lowest
+    return float(1 / scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9}).x)
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -323,10 +259,6 @@ def _matrix(values) -> numpy.ndarray:
     if values.ndim != 2 or values.shape[1] < 2 or not numpy.isfinite(values).all():
         raise ValueError(f"(N, K) finite numbers are asked for, a row each and K >= 2 classes, not {values.shape}.")
     return values
-
-
-def _share(part: numpy.ndarray, whole: numpy.ndarray) -> numpy.ndarray:
-    return numpy.divide(part, whole, out=numpy.zeros(len(part)), where=whole > 0)
 
 
 def _resampled(rows: int, generator: Generator, level: float, samples: int):

@@ -21,9 +21,10 @@ So a pair comes to be in one step only, and after that step it can only become r
 * A count may be out of date, but it is never too low. A heap can therefore be ordered by old counts: the pair on top is
   counted again, and if the count still holds, it is the most frequent pair of all. No other pair is touched.
 
-The tensors stay on the CPU: most merges touch only a few places, too few to keep a GPU busy. Encoding uses the
-same line of tensors for whole corpora and for long pre-tokens; a few short ones are quicker in plain Python, since a
-tensor operation takes some microseconds whatever its size.
+The tensors stay on the CPU: most merges touch only a few places, too few to keep a GPU busy. Even there a tensor
+operation takes some microseconds whatever its size, so a merge with a few places goes through them in plain Python,
+in the memory of the same tensors. Encoding uses the same line for whole corpora and for long pre-tokens; a few short
+ones are merged one by one.
 """
 
 import heapq
@@ -38,6 +39,8 @@ from pathlib import Path
 import regex
 import torch
 from torch import Tensor
+
+from utils.io import write_atomically
 
 # How a text is cut into pre-tokens; no merge reaches across a cut. Each pattern matches any text without gaps.
 # "gpt2" keeps words with the space before them, digits and punctuation apart (GPT-2's own pattern).
@@ -62,6 +65,7 @@ _CHARACTER_OF_BYTE = {
 _SEPARATOR = 0xFF  # never occurs in UTF-8, so it can part one pre-token from the next
 _NO_TOKEN = -1
 _LONG = 64  # characters; a pre-token that is longer hardly ever comes again
+_FEW_PLACES = 24  # up to this number a loop over a pair's places is quicker than tensor operations
 _FEW = 5_000  # pre-tokens; up to this number merging them one by one beats starting up tensor operations
 _CACHE_ENTRIES = 65_536  # pre-tokens remembered with their ids (no long ones): some tens of megabytes at most
 _FORMAT = "transformers-course byte-level BPE 1"
@@ -314,7 +318,7 @@ class BytePairTokenizer:
             return []
         line = _Line(pre_tokens, self._first_byte, self.vocabulary_size)
         waiting: list[int] = []  # a heap: the merges that can be made now; the lowest id was learned first
-        places: dict[int, Tensor] = {}
+        places: dict[int, _Places] = {}
 
         def note(pairs: "_Pairs") -> None:
             for pair, positions in pairs:
@@ -357,23 +361,8 @@ class BytePairTokenizer:
         return numbers
 
 
-class _Pairs:
-    """Pairs of neighboring tokens with the places where they stand; iterating gives ((left, right), positions)."""
-
-    def __init__(self, left: Tensor, right: Tensor, positions: Tensor, base: int):
-        # One number for a pair makes sorting easy. The sort is stable: the positions of a pair keep their order.
-        keys, order = (left * base + right).sort(stable=True)  # (P,)
-        self._keys, self._group, self._sizes = torch.unique_consecutive(keys, return_inverse=True, return_counts=True)
-        self._positions = positions[order]  # (P,), the positions of one pair side by side
-        self._base = base
-
-    def __iter__(self):
-        pairs = (divmod(key, self._base) for key in self._keys.tolist())
-        return zip(pairs, self._positions.split(self._sizes.tolist()))
-
-    def count(self, weights: Tensor) -> list[int]:
-        """How often each pair occurs, where a place p counts weights[p] times."""
-        return weights.new_zeros(len(self._keys)).index_add_(0, self._group, weights[self._positions]).tolist()
+_Places = list[int] | Tensor  # positions in a line, in order: a list of a few, a tensor of many
+_Pairs = Iterable[tuple[tuple[int, int], _Places]]  # pairs of neighboring tokens, each with the places where it stands
 
 
 class _Line:
@@ -382,9 +371,11 @@ class _Line:
     `starting[p]` is the token that starts at byte p, `ending[p]` the token that ends there; both are needed to find the
     neighbors of a token. Separators and the inside of a token hold no token. (In `ending` an old token may be left on
     the inside: nothing looks there, as the byte before a token is always an end.)
+
+    counts: how often each pre-token occurs in the corpus; only `count` needs them
     """
 
-    def __init__(self, pre_tokens: list[str], first_byte: int, vocabulary_size: int):
+    def __init__(self, pre_tokens: list[str], first_byte: int, vocabulary_size: int, counts: Iterable[int] | None = None):
         separator = bytes([_SEPARATOR])
         encoded = [pre_token.encode() for pre_token in pre_tokens]
         line = bytearray(separator + separator.join(encoded) + separator)
@@ -396,29 +387,65 @@ class _Line:
         self.sizes = [1] * vocabulary_size
         self.length = torch.ones(vocabulary_size, dtype=torch.long, device="cpu")  # (V,)
         self.spans = torch.tensor([1 + len(part) for part in encoded], device="cpu")  # bytes of a pre-token, and one
+        # The same memory once more, for loops in Python.
+        self._starts, self._ends = memoryview(self.starting.numpy()), memoryview(self.ending.numpy())
+        if counts is not None:
+            weights = torch.tensor(list(counts), device="cpu").repeat_interleave(self.spans)
+            self.weights = torch.cat([weights[:1], weights])  # (N,), how often the pre-token of a byte occurs
+            self._weights = memoryview(self.weights.numpy())
 
     def all_pairs(self) -> _Pairs:
         return self._pairs_at((self.starting != _NO_TOKEN).nonzero()[:, 0])
 
-    def still_there(self, left: int, right: int, positions: Tensor) -> Tensor:
-        """Those of the positions where the pair still stands: merges since may have used one of its tokens."""
-        seconds = positions + self.sizes[left]
-        return positions[(self.starting[positions] == left) & (self.starting[seconds] == right)]
+    def count(self, places: _Places) -> int:
+        """How often a pair with these places occurs in the corpus."""
+        if isinstance(places, list):
+            return sum(map(self._weights.__getitem__, places))
+        return self.weights[places].sum().item()
 
-    def merge(self, left: int, right: int, new: int, positions: Tensor) -> _Pairs:
-        """Make the token `new` of the pair at these positions. Returns the pairs that this creates."""
+    def still_there(self, left: int, right: int, places: _Places) -> _Places:
+        """Those of the places where the pair still stands: merges since may have used one of its tokens."""
+        size = self.sizes[left]
+        if isinstance(places, list):
+            starts = self._starts
+            return [place for place in places if starts[place] == left and starts[place + size] == right]
+        left_over = places[(self.starting[places] == left) & (self.starting[places + size] == right)]
+        return left_over.tolist() if len(left_over) <= _FEW_PLACES else left_over
+
+    def merge(self, left: int, right: int, new: int, places: _Places) -> _Pairs:
+        """Make the token `new` of the pair at these places. Returns the pairs that this creates."""
         size = self.sizes[left] + self.sizes[right]
         self.sizes[new] = self.length[new] = size
+        if isinstance(places, list):
+            return self._merge_few(left, right, new, places)
         if left == right:
-            positions = _without_overlaps(positions, self.sizes[left])
-        self.starting.index_fill_(0, positions + self.sizes[left], _NO_TOKEN)
-        self.starting.index_fill_(0, positions, new)
-        self.ending.index_fill_(0, positions + (size - 1), new)
-        before = self.ending[positions - 1]
+            places = _without_overlaps(places, self.sizes[left])
+        self.starting.index_fill_(0, places + self.sizes[left], _NO_TOKEN)
+        self.starting.index_fill_(0, places, new)
+        self.ending.index_fill_(0, places + (size - 1), new)
+        before = self.ending[places - 1]
         # Two new tokens side by side are one pair, and the first of the two finds it.
         looked_at = (before != _NO_TOKEN) & (before != new)
-        starts_before = (positions - self.length[before])[looked_at]
-        return self._pairs_at(torch.cat([starts_before, positions]))
+        starts_before = (places - self.length[before])[looked_at]
+        return self._pairs_at(torch.cat([starts_before, places]))
+
+    def _merge_few(self, left: int, right: int, new: int, places: list[int]) -> _Pairs:
+        """What `merge` does, place by place."""
+        starts, ends, sizes = self._starts, self._ends, self.sizes
+        merged = []
+        for place in places:
+            if starts[place] == left:  # not so where the pair before, of two equal tokens, has taken this one
+                starts[place + sizes[left]] = _NO_TOKEN
+                starts[place] = ends[place + sizes[new] - 1] = new
+                merged.append(place)
+        created: dict[tuple[int, int], list[int]] = {}
+        for place in merged:
+            before, after = ends[place - 1], starts[place + sizes[new]]
+            if before != _NO_TOKEN and before != new:
+                created.setdefault((before, new), []).append(place - sizes[before])
+            if after != _NO_TOKEN:
+                created.setdefault((new, after), []).append(place)
+        return created.items()
 
     def tokens(self) -> list[tuple[int, ...]]:
         """The tokens of each pre-token."""
@@ -427,12 +454,18 @@ class _Line:
         tokens = self.starting[is_token].tolist()
         return [tuple(tokens[start:end]) for start, end in zip([0, *ends], ends)]
 
-    def _pairs_at(self, positions: Tensor) -> _Pairs:
-        """The pairs whose left tokens start at these positions; a token at the end of its pre-token has no partner."""
-        left = self.starting[positions]
-        right = self.starting[positions + self.length[left]]
+    def _pairs_at(self, places: Tensor) -> _Pairs:
+        """The pairs whose left tokens start at these places; a token at the end of its pre-token has no partner."""
+        left = self.starting[places]
+        right = self.starting[places + self.length[left]]
         has_partner = right != _NO_TOKEN
-        return _Pairs(left[has_partner], right[has_partner], positions[has_partner], base=len(self.length))
+        # One number for a pair makes sorting easy. The sort is stable: the places of a pair keep their order.
+        base = len(self.length)
+        keys, order = (left * base + right)[has_partner].sort(stable=True)  # (P,)
+        places = places[has_partner][order]  # (P,), the places of one pair side by side
+        keys, sizes = torch.unique_consecutive(keys, return_counts=True)
+        for key, of_pair in zip(keys.tolist(), places.split(sizes.tolist())):
+            yield divmod(key, base), of_pair.tolist() if len(of_pair) <= _FEW_PLACES else of_pair
 
 
 @torch.inference_mode()
@@ -441,30 +474,28 @@ def _learn_merges(counts: dict[str, int], vocabulary_size: int, first_byte: int)
     first_merge = first_byte + 256
     # A merge shortens the line, so there are fewer merges than bytes, whatever size is asked for.
     most_tokens = min(vocabulary_size, first_merge + sum(len(pre_token.encode()) for pre_token in counts))
-    line = _Line(list(counts), first_byte, most_tokens)
-    weights = torch.tensor(list(counts.values()), device="cpu").repeat_interleave(line.spans)
-    weights = torch.cat([weights[:1], weights])  # (N,), how often the pre-token of a byte occurs in the corpus
+    line = _Line(list(counts), first_byte, most_tokens, counts.values())
     heap: list[tuple[int, tuple[int, int]]] = []  # (-count, pair): the most frequent first, then the lowest ids
-    places: dict[tuple[int, int], Tensor] = {}
+    places: dict[tuple[int, int], _Places] = {}
 
     def note(pairs: _Pairs) -> None:
-        for (pair, positions), count in zip(pairs, pairs.count(weights)):
-            heapq.heappush(heap, (-count, pair))
-            places[pair] = positions
+        for pair, of_pair in pairs:
+            heapq.heappush(heap, (-line.count(of_pair), pair))
+            places[pair] = of_pair
 
     note(line.all_pairs())
     merges: list[tuple[int, int]] = []
     while heap and first_merge + len(merges) < most_tokens:
         negative_count, pair = heapq.heappop(heap)
-        positions = line.still_there(*pair, places.pop(pair))
-        count = weights[positions].sum().item()
+        left_over = line.still_there(*pair, places.pop(pair))
+        count = line.count(left_over)
         if count == -negative_count:
             new = first_merge + len(merges)
             merges.append(pair)
-            note(line.merge(*pair, new, positions))
+            note(line.merge(*pair, new, left_over))
         elif count:  # rarer than it was: back into the heap, where it belongs now
             heapq.heappush(heap, (-count, pair))
-            places[pair] = positions
+            places[pair] = left_over
     return merges
 
 
@@ -538,13 +569,7 @@ def _checked_pair(pair: Sequence[int]) -> tuple[int, int]:
 
 
 def _write_whole(path: str | os.PathLike, content: str) -> None:
-    """Write a file under a temporary name and rename it, so that the path never holds half a file."""
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is no folder, so {path.name} cannot be saved there. Create it first.")
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(content, encoding="utf-8", newline="\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, content.encode())

@@ -6,8 +6,8 @@
     rate_factor    warm-up and cosine
 
 Two things are pure functions of a number, so there is no state to save and none to lose: the learning rate of a step, and
-the batch with a given index. All else goes into the checkpoint: weights, optimizer, the scaler of float16, the best weights
-so far, the history, and the random states of Python, NumPy and PyTorch.
+the batch with a given index (where the batches have one). All else goes into the checkpoint: weights, optimizer, the scaler
+of float16, the best weights so far, the history, and the random states of Python, NumPy and PyTorch.
 """
 
 import copy
@@ -17,7 +17,7 @@ import os
 import pickle
 import random
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +36,31 @@ class TrainingError(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """How to train. A step is one update of the weights, from `accumulate` batches.
+    """How to train. Raises ValueError for counts below 1 and for a warm-up that is as long as the training."""
 
-    learning_rate: the highest, after `warmup` steps; from there a cosine leads to `final_rate` times it at the last step.
-    clip: the largest norm of the gradient, None for no clipping. weight_decay: on matrices, not on biases and norms.
-    evaluate_every: steps between two evaluations. patience: stop after so many evaluations without a better one, and
-    take back the best weights. higher_is_better: of what `evaluate` returns.
-    save_every: steps between two checkpoints. dtype: None for what the device likes best (detect_dtype).
-    """
-
+    # updates of the weights
     steps: int
+    # the highest, after the warm-up
     learning_rate: float = 1e-3
+    # steps in which the rate rises to it
     warmup: int = 0
+    # where a cosine leads to at the last step, as a share of the highest rate
     final_rate: float = 0.0
+    # on matrices, not on biases and norms
     weight_decay: float = 0.01
+    # the largest norm of the gradient; None for no clipping
     clip: float | None = 1.0
+    # batches a step
     accumulate: int = 1
+    # steps between two evaluations
     evaluate_every: int = 100
+    # stop after so many evaluations without a better one, and take back the best weights
     patience: int | None = None
+    # of what `evaluate` returns
     higher_is_better: bool = True
+    # steps between two checkpoints
     save_every: int = 100
+    # None for what the device likes best (detect_dtype)
     dtype: torch.dtype | None = None
 
     def __post_init__(self):
@@ -116,26 +121,38 @@ def rate_factor(step: int, settings: Settings) -> float:
 def train(
     model: nn.Module,
     loss_of: Callable[[nn.Module, Any], Tensor],
-    batch_at: Callable[[int], Any],
+    batches: Iterable | Callable[[int], Any],
     settings: Settings,
     evaluate: Callable[[nn.Module], float] | None = None,
     on_step: Callable[[int, float, nn.Module], None] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
     optimizer: torch.optim.Optimizer | None = None,
+    count_of: Callable[[Any], int] | None = None,
 ) -> History:
     """Trains the model in place, on the device that it is on; it is in evaluation mode afterwards.
 
-    loss_of: model and batch -> the mean loss, a tensor without axes. batch_at: index -> batch, always the same for one
-    index (a Shuffled, or a function that seeds its own generator with the index); its tensors are moved to the device.
+    loss_of: model and batch -> the mean loss, a tensor without axes. batches: any iterable of them, begun again where it
+    ends (a DataLoader, a list, a generator that never ends), or index -> batch, always the same for one index (a Shuffled,
+    or a function that seeds its own generator with the index). Their tensors are moved to the device.
     evaluate: model -> a number; called without gradients, in evaluation mode, and without effect on the random numbers
     of the training. on_step: called after each step with the number of steps done, the loss and the model.
     checkpoint: a file, written every `save_every` steps and at the end. resume: go on from it, if it is there.
     optimizer: None for AdamW; the rates of its groups are scaled by `rate_factor`.
+    count_of: batch -> how many rows or tokens its mean loss is the mean of; so much it weighs among the batches that one
+    step accumulates. None: its rows, the length of its first tensor. Where the loss is a mean over tokens, say so, as in
+    lambda batch: (batch["labels"] != -100).sum().item().
 
-    Raises TrainingError where the loss or the gradient is no finite number (weights and checkpoint are those of the last
-    good step), or where a checkpoint is damaged or belongs to another training.
+    Raises ValueError for resume with batches that have no index: what was read of them cannot be told again.
+    Raises TrainingError where batches run out, where the loss or the gradient is no finite number (weights and checkpoint are
+    those of the last good step), or where a checkpoint is damaged or belongs to another training.
     """
+    if resume and not (callable(batches) or isinstance(batches, Sequence)):
+        raise ValueError(
+            f"A {type(batches).__name__} cannot be read from the middle on, so a training with it cannot be resumed exactly. "
+            "Pass a Shuffled or a list of batches, or leave resume out."
+        )
+    batch_at = _by_index(batches)
     device = next(model.parameters()).device
     optimizer = default_optimizer(model, settings) if optimizer is None else optimizer
     for group in optimizer.param_groups:
@@ -144,7 +161,7 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     identity = {
         "settings": {name: str(value) for name, value in dataclasses.asdict(settings).items()},
-        "data": getattr(batch_at, "fingerprint", None),
+        "data": getattr(batches, "fingerprint", None),
     }
     history, best, first = History(), None, 0
     if resume and checkpoint is not None and Path(checkpoint).exists():
@@ -173,7 +190,9 @@ def train(
         for done in range(first + 1, settings.steps + 1):
             if history.stopped_early:
                 break
-            loss = _step(done - 1, model, loss_of, batch_at, settings, optimizer, scaler, history, checkpoint)
+            given = [batch_at(index) for index in range((done - 1) * settings.accumulate, done * settings.accumulate)]
+            weights = [(count_of or _rows)(batch) for batch in given]
+            loss = _step(done - 1, model, loss_of, given, weights, settings, optimizer, scaler, history, checkpoint)
             last = done == settings.steps
             if evaluate is not None and (last or done % settings.evaluate_every == 0):
                 if _is_best(history, done, _evaluated(model, evaluate), settings) and settings.patience is not None:
@@ -190,18 +209,22 @@ def train(
     return history
 
 
-def _step(step, model, loss_of, batch_at, settings, optimizer, scaler, history, checkpoint) -> float:
-    """One update of the weights from `accumulate` batches; gives the loss, and notes it in the history."""
+def _step(step, model, loss_of, batches, weights, settings, optimizer, scaler, history, checkpoint) -> float:
+    """One update of the weights from these batches; gives the loss, and notes it in the history.
+
+    The mean of several means is that of all rows only where each weighs as many rows as it has.
+    """
     device = next(model.parameters()).device
     dtype = settings.dtype or detect_dtype(device.type)
     for group in optimizer.param_groups:
         group["lr"] = group["initial_lr"] * rate_factor(step, settings)
     optimizer.zero_grad(set_to_none=True)
+    if not sum(weights):
+        raise TrainingError(f"The batches of step {step + 1} have nothing in them that counts. Look at them and at count_of.")
     total = 0.0
-    for index in range(step * settings.accumulate, (step + 1) * settings.accumulate):
-        batch = to_device(batch_at(index), device)
+    for batch, weight in zip(batches, weights):
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = loss_of(model, batch) / settings.accumulate
+            loss = loss_of(model, to_device(batch, device)) * (weight / sum(weights))
         total += loss.item()
         _check_finite("loss", total, step, checkpoint)
         scaler.scale(loss).backward()
@@ -215,6 +238,39 @@ def _step(step, model, loss_of, batch_at, settings, optimizer, scaler, history, 
     history.rates.append(optimizer.param_groups[0]["lr"])
     history.gradient_norms.append(norm)
     return total
+
+
+def _by_index(batches: Iterable | Callable[[int], Any]) -> Callable[[int], Any]:
+    """Index -> batch. An iterable gives its next one, whatever the index: the loop asks for each once and in order."""
+    if callable(batches):
+        return batches
+    if isinstance(batches, Sequence) and len(batches):
+        return lambda index: batches[index % len(batches)]
+    coming = _without_end(batches)
+    return lambda index: next(coming)
+
+
+def _without_end(batches: Iterable) -> Iterator:
+    """The batches, again and again. Raises TrainingError where there are no more, as in a generator that has ended."""
+    given = 0
+    while True:
+        before = given
+        for batch in batches:
+            given += 1
+            yield batch
+        if given == before:
+            raise TrainingError(
+                f"The batches ran out after {given}, and a {type(batches).__name__} that has ended cannot begin again. "
+                "Train for fewer steps, or pass what can be gone through more than once: a list, a DataLoader, a Shuffled."
+            )
+
+
+def _rows(batch: Any) -> int:
+    """The length of the first tensor in a batch; 1 where there is none."""
+    if isinstance(batch, Tensor):
+        return len(batch) if batch.dim() else 1
+    parts = list(batch.values() if isinstance(batch, dict) else batch if isinstance(batch, (tuple, list)) else ())
+    return _rows(parts[0]) if parts else 1
 
 
 def default_optimizer(model: nn.Module, settings: Settings) -> torch.optim.AdamW:

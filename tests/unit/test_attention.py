@@ -312,6 +312,38 @@ def test_nothing_to_attend_gives_zeros_and_finite_gradients():
     assert reference(x, context, context, attn_mask=~mask)[0][:, 2].isnan().all()
 
 
+def test_a_bias_that_leaves_a_query_nothing_gives_zeros_and_finite_gradients():
+    """A row that is closed by the bias alone, by mask and bias together, and one that is half closed."""
+    closed = torch.randn(T, S)
+    closed[2] = -torch.inf
+    closed[4, 1:] = -torch.inf
+    rest = torch.ones(T, S, dtype=torch.bool)
+    rest[4, 0] = False
+    together = closed[None, None].expand(B, H, T, S).contiguous()
+    for added, mask, empty in ((closed, None, [2]), (closed, rest, [2, 4]), (together, None, [2]), (together, rest, [2, 4])):
+        query, key, value, bias = leaves(torch.randn(B, H, T, 8), torch.randn(B, H, S, 8), torch.randn(B, H, S, 8), added)
+        explicit, weights = scaled_dot_product_attention(query, key, value, mask, bias=bias)
+        fused = fused_attention(query, key, value, mask, bias=bias)
+        gradients = []
+        for output in (explicit, fused):
+            assert not output[:, :, empty].any() and output.isfinite().all()
+            found = torch.autograd.grad(output.square().sum(), (query, key, value, bias))
+            assert all(gradient.isfinite().all() for gradient in found)
+            assert not found[0][:, :, empty].any() and not found[3][..., empty, :].any()
+            gradients.append((output, *found))
+        torch.testing.assert_close(*gradients)
+        assert not weights[:, :, empty].any() and not weights[..., 4, 1:].any()
+        full = [row for row in range(T) if row not in empty]
+        plain = F.scaled_dot_product_attention(query, key, value, attn_mask=bias)  # PyTorch's, where nothing is empty
+        if mask is None:
+            torch.testing.assert_close(fused[:, :, full], plain[:, :, full])
+    assert (
+        scaled_dot_product_attention(torch.randn(4, 8), torch.randn(4, 8), torch.randn(4, 8), bias=closed[:4, :4])[0]
+        .isfinite()
+        .all()
+    )
+
+
 def test_causal_and_padding_together():
     module = MultiHeadAttention(C, H)
     x, padding = torch.randn(3, 5, C), length_mask(torch.tensor([2, 5, 4]))

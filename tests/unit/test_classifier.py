@@ -1,15 +1,16 @@
 """utils.models.classifier: filling changes nothing, saved equals loaded, and any text gets an answer or a clear line."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 import torch
 
-from utils.course.runtime import ROOT
+from utils.io import ROOT
 from utils.models import classifier
-from utils.models.classifier import HIDDEN, PAD, Classifier, ClassifierConfig, TextClassifier, to_batch
+from utils.models.classifier import MASK, PAD, Classifier, ClassifierConfig, TextClassifier, to_batch
 from utils.tokenization import BytePairTokenizer
 
 TEXTS = ["A fine film, and short.", "I would not go again", "Bad", "Not bad at all, not at all, not bad at all."]
@@ -68,8 +69,8 @@ def test_words_are_hidden_in_training_only():
     judge.model(ids)
     judge.model.eval()
     judge.model(ids)
-    hidden = seen[0] == HIDDEN
-    assert 0.3 < hidden[ids > HIDDEN].float().mean() < 0.7 and not hidden[ids <= HIDDEN].any()
+    hidden = seen[0] == MASK
+    assert 0.3 < hidden[ids > MASK].float().mean() < 0.7 and not hidden[ids <= MASK].any()
     assert torch.equal(seen[1], ids)
 
 
@@ -125,6 +126,7 @@ def test_no_texts_at_all():
 # --- saved and loaded -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_in_another_process(tmp_path):
     judge = text_classifier()
     judge.save(tmp_path / "deep" / "folder")
@@ -143,7 +145,7 @@ def test_a_save_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     old.save(tmp_path)
     new = text_classifier()
     torch.nn.init.zeros_(new.model.head.weight)
-    monkeypatch.setattr(classifier.os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
     with pytest.raises(OSError, match="no space"):
         new.save(tmp_path)
     assert torch.equal(TextClassifier.load(tmp_path).probabilities(TEXTS), old.probabilities(TEXTS))

@@ -302,7 +302,7 @@ def test_bad_biases_and_rotations():
                 attention(x, bias=bias, need_weights=need_weights)
     with pytest.raises(ValueError, match="Make the cross-attention without rotate"):
         MultiHeadAttention(C, H, rotate=RotaryPositions(D))(x, x)
-    with pytest.raises(ValueError, match="Pass the mask itself"):
+    with pytest.raises(ValueError, match="Pass mask=causal_mask"):
         fused_attention(*[torch.randn(B, H, T, D)] * 3, causal=True, bias=torch.zeros(T, T))
 
 

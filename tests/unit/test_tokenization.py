@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 import torch
@@ -78,7 +79,7 @@ def exported(tokenizer, folder):
 
 @pytest.fixture(scope="module")
 def trained():
-    return BytePairTokenizer.train([DOCS[:200_000], MULTILINGUAL * 3], 1500, SPECIAL)
+    return BytePairTokenizer.train([DOCS[:100_000], MULTILINGUAL * 3], 1500, SPECIAL)
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +96,16 @@ def small():
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("special_tokens", [(), SPECIAL])
-def test_training_equals_tokenizers_on_documentation(pattern, special_tokens):
-    ours, _ = assert_same_training([DOCS[:300_000]], 2000, special_tokens, pattern)
-    assert ours.vocabulary_size == 2000
+def test_training_equals_tokenizers_on_documentation(pattern):
+    ours, _ = assert_same_training([DOCS[:60_000]], 1500, SPECIAL, pattern)
+    assert ours.vocabulary_size == 1500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_training_equals_tokenizers_on_much_documentation(pattern):
+    ours, _ = assert_same_training([DOCS], 8000, (), pattern)
+    assert ours.vocabulary_size == 8000
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -107,18 +114,21 @@ def test_training_equals_tokenizers_on_many_scripts_until_no_pair_is_left(patter
     assert ours.vocabulary_size < 5000
 
 
-@pytest.mark.parametrize("letters", ["a", "ab", "abc", "a ", "a1 !\n", "é汉"])
-def test_training_equals_tokenizers_where_ties_and_overlaps_abound(letters):
+@pytest.mark.parametrize("few_places", [0, 3, 10**9])  # by tensors alone, by both, in Python alone
+@pytest.mark.parametrize("letters", ["a", "ab", "a1 !\n", "é汉"])
+def test_training_equals_tokenizers_where_ties_and_overlaps_abound(letters, few_places, monkeypatch):
+    monkeypatch.setattr(tokenization, "_FEW_PLACES", few_places)
     generator = random.Random(letters)
-    for length in [1, 2, 3, 4, 5, 7, 30, 300]:
+    for length in [1, 2, 3, 4, 5, 7, 30, 200]:
         texts = ["".join(generator.choices(letters, k=length)) for _ in range(5)]
         assert_same_training(texts, 400, ["<s>"])
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.text("aab \n1é", max_size=40), min_size=1, max_size=4).filter(any), st.integers(256, 300))
-def test_training_equals_tokenizers_on_any_small_alphabet(texts, vocabulary_size):
-    assert_same_training(texts, vocabulary_size)
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("aab \n1é", max_size=40), min_size=1, max_size=4).filter(any), st.integers(256, 300), st.booleans())
+def test_training_equals_tokenizers_on_any_small_alphabet(texts, vocabulary_size, tensors_alone):
+    with mock.patch.object(tokenization, "_FEW_PLACES", 0 if tensors_alone else 3):
+        assert_same_training(texts, vocabulary_size)
 
 
 @settings(max_examples=50, deadline=None)
@@ -128,7 +138,7 @@ def test_training_equals_tokenizers_on_any_text(texts, pattern):
 
 
 def test_training_equals_recounting():
-    text = DOCS[:20_000]
+    text = DOCS[:10_000]
     assert BytePairTokenizer.train(text, 400).merges == train_by_recounting(text, 400)
 
 
@@ -144,13 +154,13 @@ def test_ids_of_bytes_are_those_of_gpt2(small):
 
 
 def test_encoding_equals_tokenizers_on_text_never_seen(trained, trained_theirs):
-    for text in [DOCS[200_000:], MULTILINGUAL[::-1], "".join(SPECIAL) * 2, "a" * 999, " ".join(SPECIAL), "x\n\n  y"]:
+    for text in [DOCS[200_000:300_000], MULTILINGUAL[::-1], "".join(SPECIAL) * 2, "a" * 999, " ".join(SPECIAL), "x\n\n  y"]:
         assert_same_encoding(trained, trained_theirs, text)
         ids = trained.encode(text, allow_special=True)
         assert trained_theirs.decode(ids, skip_special_tokens=True) == trained.decode(ids, skip_special=True)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=st.lists(ASSIGNED_TEXT | st.sampled_from(SPECIAL)).map("".join))
 def test_encoding_equals_tokenizers_on_any_text(trained, trained_theirs, text):
     assert_same_encoding(trained, trained_theirs, text)
@@ -161,6 +171,7 @@ def test_encoding_equals_tokenizers_on_any_text(trained, trained_theirs, text):
         trained_theirs.encode_special_tokens = False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_pre_tokens_equal_those_of_tokenizers_for_every_character(pattern):
     assigned = [chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) not in ("Cs", "Cn")]
@@ -193,11 +204,11 @@ def test_export_loads_in_transformers(trained, tmp_path):
 def test_both_ways_of_encoding_equal_tokenizers(trained, trained_theirs, monkeypatch, few):
     monkeypatch.setattr(tokenization, "_FEW", few)
     nothing_cached = BytePairTokenizer(trained.merges, trained.special_tokens)
-    text = DOCS[200_000:300_000] + MULTILINGUAL[::-1] + "a" * 63 + " " * 64 + "é" * 65 + " " + "-=" * 999
+    text = DOCS[200_000:250_000] + MULTILINGUAL[::-1] + "a" * 63 + " " * 64 + "é" * 65 + " " + "-=" * 999
     assert_same_encoding(nothing_cached, trained_theirs, text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(pre_tokens=st.lists(st.text("aab é", min_size=1), min_size=1))
 def test_both_ways_of_encoding_are_the_same(pre_tokens):
     tokenizer = BytePairTokenizer.train("aaaa abab baab aabbab é aé", 290)
@@ -232,13 +243,14 @@ def test_a_wrong_tie_break_is_noticed(monkeypatch):
 
 
 def test_merging_overlapping_pairs_is_noticed(monkeypatch):
+    monkeypatch.setattr(tokenization, "_FEW_PLACES", 0)
     monkeypatch.setattr(tokenization, "_without_overlaps", lambda positions, length: positions)
     with pytest.raises(AssertionError):
         assert_same_training(["aaaaaa aaa"], 260)
 
 
 def test_counting_distinct_pre_tokens_alone_is_noticed(monkeypatch):
-    monkeypatch.setattr(tokenization._Pairs, "count", lambda self, weights: self._sizes.tolist())
+    monkeypatch.setattr(tokenization._Line, "count", lambda self, places: len(places))
     with pytest.raises(AssertionError):
         assert_same_training([DOCS[:5_000]], 400)
 
@@ -257,7 +269,7 @@ def test_a_wrong_order_of_merges_is_noticed(trained, trained_theirs, monkeypatch
 # ---------------------------------------------------------------- lossless, cached, deterministic
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(text=ANY_TEXT, allow_special=st.booleans())
 def test_round_trip_on_any_text(trained, text, allow_special):
     ids = trained.encode(text, allow_special)
@@ -274,6 +286,7 @@ def test_round_trip_of_the_training_text(text, pattern):
     assert "".join(pre_tokenize(text, pattern)) == text
 
 
+@pytest.mark.slow
 def test_every_character_round_trips(trained):
     text = "".join(chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
     assert trained.decode(trained.encode(text)) == text
@@ -384,6 +397,7 @@ def test_a_huge_vocabulary_size_costs_nothing():
 # ---------------------------------------------------------------- bounded time and memory
 
 
+@pytest.mark.slow
 def test_one_long_character_run_equals_tokenizers(tmp_path):
     # Their trainer needs time in the square of a pre-token's length; 10,000 bytes are enough for it.
     for text in ["a" * 10_000, "ab" * 5_000 + "a" * 333]:
@@ -433,11 +447,10 @@ def fail_to_rename(monkeypatch):
 
 
 def fail_to_write(monkeypatch):
-    def write_text(path, content, **options):
-        path.write_bytes(content[: len(content) // 2].encode())
+    def full(file):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(Path, "write_text", write_text)
+    monkeypatch.setattr(os, "fsync", full)
 
 
 @pytest.mark.parametrize("fail", [fail_to_rename, fail_to_write])

@@ -1,16 +1,21 @@
 """utils.training: killed in the middle it goes on bit for bit; what goes wrong is said in a sentence."""
 
+import copy
+import itertools
 import os
+import random
 import subprocess
 import sys
 
+import numpy
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from utils import training
-from utils.course.runtime import ROOT
+from utils.device import set_seed
+from utils.io import ROOT
 from utils.training import Settings, Shuffled, TrainingError, rate_factor, train
 
 # A small training with everything random in it: dropout, shuffled data, numbers of Python and NumPy, early best weights.
@@ -18,7 +23,7 @@ SCRIPT = """
 import os, random, signal, sys
 import numpy, torch
 from torch import nn
-from utils.course.runtime import set_seed
+from utils.device import set_seed
 from utils.training import Settings, Shuffled, train
 
 folder, kill_at = sys.argv[1], int(sys.argv[2])
@@ -46,6 +51,7 @@ def run_script(folder, kill_at=0) -> int:
     return subprocess.run([sys.executable, "-c", SCRIPT, str(folder), str(kill_at)], env=variables, cwd=ROOT).returncode
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_unbroken(tmp_path):
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     unbroken.mkdir()
@@ -84,6 +90,32 @@ def test_it_learns_and_keeps_a_history():
     assert not model.training
 
 
+def test_broken_off_and_resumed_equals_unbroken(tmp_path):
+    """What the killed processes above show, in one process and in a moment."""
+
+    def trained(name, stop_at=None):
+        set_seed(5)
+        model = nn.Sequential(nn.Linear(1, 4), nn.Dropout(0.4), nn.Linear(4, 1))
+        loss_of = lambda m, b: F.mse_loss(m(b[:, :1]), b[:, 1:]) * (1 + random.random() + numpy.random.rand())  # noqa: E731
+        settings = Settings(steps=20, save_every=4, evaluate_every=3, patience=9, higher_is_better=False)
+
+        def stop(done, loss, model):
+            if done == stop_at:
+                raise KeyboardInterrupt
+
+        batches = Shuffled([torch.tensor([x, 2 * x]) for x in torch.linspace(-1, 1, 11).tolist()], 4, torch.stack)
+        evaluate = lambda m: m[0].weight.norm()  # noqa: E731
+        history = train(model, loss_of, batches, settings, evaluate, stop, checkpoint=tmp_path / name, resume=True)
+        return [parameter.detach().clone() for parameter in model.parameters()], history
+
+    unbroken = trained("unbroken.pt")
+    for stop_at in (2, 10, 19):
+        with pytest.raises(KeyboardInterrupt):
+            trained("broken.pt", stop_at)
+    weights, history = trained("broken.pt")
+    assert all(map(torch.equal, weights, unbroken[0])) and history == unbroken[1] and len(history.losses) == 20
+
+
 def test_warm_up_and_cosine():
     settings = Settings(steps=101, warmup=10, final_rate=0.1)
     factors = [rate_factor(step, settings) for step in range(101)]
@@ -104,6 +136,96 @@ def test_accumulation_equals_one_large_batch():
         train(model, loss_of, rows, Settings(steps=20, accumulate=accumulate))
         results.append(torch.cat([p.detach().flatten() for p in model.parameters()]))
     torch.testing.assert_close(*results)
+
+
+RAGGED = [5, 2, 1, 8]  # rows a batch
+
+
+def after_a_step(batches, accumulate, loss_of, count_of=None):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    settings = Settings(steps=1, learning_rate=0.1, accumulate=accumulate, clip=None)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    history = train(model, loss_of, batches, settings, optimizer=optimizer, count_of=count_of)
+    return [*model.parameters(), torch.tensor(history.losses)]
+
+
+def test_accumulation_over_ragged_batches_equals_one_large_batch():
+    """Rows, then tokens: of each row of tokens only some have a label."""
+    x, y = torch.randn(16, 3), torch.randint(2, (16,))
+    loss_of = lambda model, batch: F.cross_entropy(model(batch["x"]), batch["y"])  # noqa: E731
+    parts = [{"x": a, "y": b} for a, b in zip(x.split(RAGGED), y.split(RAGGED))]
+    large = after_a_step([{"x": x, "y": y}], 1, loss_of)
+    torch.testing.assert_close(after_a_step(parts, 4, loss_of), large, rtol=0, atol=1e-6)
+    pairs = lambda model, batch: F.cross_entropy(model(batch[0]), batch[1])  # noqa: E731
+    parts = list(zip(x.split(RAGGED), y.split(RAGGED)))
+    torch.testing.assert_close(after_a_step(parts, 4, pairs), large, rtol=0, atol=1e-6)
+    alike = after_a_step(parts, 4, pairs, count_of=lambda batch: 1)
+    assert (alike[0] - large[0]).abs().max() > 1e-4  # the mean of the means is another step
+
+    x, y = torch.randn(16, 6, 3), torch.randint(2, (16, 6))
+    y[torch.rand(16, 6) < 0.6] = -100
+    y[:, 0] = 1
+    of_tokens = lambda model, batch: F.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())  # noqa: E731
+    count = lambda batch: (batch[1] != -100).sum().item()  # noqa: E731
+    large = after_a_step([(x, y)], 1, of_tokens, count)
+    parts = list(zip(x.split(RAGGED), y.split(RAGGED)))
+    torch.testing.assert_close(after_a_step(parts, 4, of_tokens, count), large, rtol=0, atol=1e-6)
+    with pytest.raises(TrainingError, match="nothing in them that counts"):
+        after_a_step(parts, 4, of_tokens, count_of=lambda batch: 0)
+
+
+def test_batches_from_any_iterable():
+    """A list, a DataLoader, a generator and an index give the same training; what has ended says so."""
+    data = torch.randn(12, 2)
+    loss_of = line()[1]
+
+    def trained(batches, steps=8):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+        train(model, loss_of, batches, Settings(steps=steps))
+        return model.weight
+
+    wanted = trained(lambda index: data[4 * (index % 3) :][:4])
+    endless = (rows for _ in itertools.count() for rows in data.split(4))
+    for batches in (data.split(4), list(data.split(4)), torch.utils.data.DataLoader(data, 4), endless):
+        assert torch.equal(trained(batches), wanted)
+    with pytest.raises(TrainingError, match="ran out after 3, and a generator that has ended .* a DataLoader"):
+        trained(rows for rows in data.split(4))
+    with pytest.raises(TrainingError, match="ran out after 0"):
+        trained([])
+
+
+def test_only_what_has_an_index_is_resumed(tmp_path):
+    model, loss_of, batches, settings = line(20)
+    batches = [batches(index) for index in range(4)]
+    train(model, loss_of, batches, settings, checkpoint=tmp_path / "c.pt")
+    train(nn.Linear(1, 1), loss_of, batches, settings, checkpoint=tmp_path / "c.pt", resume=True)
+    with pytest.raises(ValueError, match="A DataLoader cannot be read from the middle on.*Pass a Shuffled"):
+        train(model, loss_of, torch.utils.data.DataLoader(batches), settings, checkpoint=tmp_path / "c.pt", resume=True)
+
+
+def test_the_optimizer_is_adamw_with_decay_on_matrices_only():
+    """Three steps by PyTorch's own AdamW, its groups written out by hand."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 1))
+    for parameter in model.parameters():
+        nn.init.normal_(parameter)
+    theirs = copy.deepcopy(model)
+    batches = list(torch.randn(3, 5, 3))
+    train(model, lambda m, b: m(b).square().mean(), batches, Settings(steps=3, weight_decay=0.5, warmup=2, clip=None))
+    pulled = [theirs[0].weight, theirs[2].weight]
+    left = [theirs[0].bias, theirs[1].weight, theirs[1].bias, theirs[2].bias]
+    groups = [{"params": pulled, "weight_decay": 0.5}, {"params": left, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98))
+    for batch, share in zip(batches, (0.5, 1.0, 1.0)):
+        for group in optimizer.param_groups:
+            group["lr"] = 1e-3 * share
+        optimizer.zero_grad()
+        theirs(batch).square().mean().backward()
+        optimizer.step()
+    for ours, other in zip(model.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(ours, other, rtol=0, atol=1e-7)
 
 
 def test_the_gradient_is_clipped():

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from utils.attention import causal_mask, length_mask
@@ -63,6 +64,34 @@ def test_equal_to_pytorch(norm_first, activation):
         results.append((output.detach(), source.grad, target.grad))
     for a, b in zip(*results, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_dropout_stands_where_pytorch_has_it(norm_first):
+    """In training mode, from one seed: the same numbers are dropped, in attention, hidden units, residual sums and embeddings.
+
+    For one text: PyTorch's attention gives a batch with its axes in another order, and so draws other numbers.
+    """
+    theirs = nn.Transformer(C, 4, 2, 2, 48, 0.3, batch_first=True, norm_first=norm_first)
+    config = Config(C, 4, 48, 2, dropout=0.3, norm_first=norm_first, final_norm=True)
+    ours = Transformer(V, config, SinusoidalPositions(C)).load_from_torch(theirs)
+    source, target = torch.randint(1, V, (1, S)), torch.randint(1, V, (1, T))
+    torch.manual_seed(1)
+    scores = ours(source, target)
+    torch.manual_seed(1)
+    ours.embedding.eval()
+    memory = theirs.encoder(F.dropout(ours.embedding(source), 0.3))
+    output = theirs.decoder(F.dropout(ours.embedding(target), 0.3), memory, tgt_mask=~causal_mask(T))
+    torch.testing.assert_close(scores, ours.head(output), rtol=1e-5, atol=1e-5)
+    for model in (EncoderOnly(V, config, None), DecoderOnly(V, config, None)):
+        assert (model.embedding(source) == 0).float().mean() == pytest.approx(0.3, abs=0.1)
+
+
+def test_embeddings_are_scaled_by_the_root_of_the_width():
+    embedding, ids = Embedding(V, C), torch.randint(V, (B, S))
+    torch.testing.assert_close(embedding(ids), F.embedding(ids, embedding.weight) * math.sqrt(C))
+    plain = Embedding(V, C, scaled=False)
+    torch.testing.assert_close(plain(ids), F.embedding(ids, plain.weight))
 
 
 def test_weights_that_do_not_fit_are_refused():
@@ -137,6 +166,8 @@ def test_encoder_only_and_decoder_only():
     later[:, -1] = 1 + later[:, -1] % (V - 1)
     assert torch.equal(decoder(ids)[:, :-1], decoder(later)[:, :-1])
     assert (encoder(ids)[:, 0] != encoder(later)[:, 0]).any()
+    filled = torch.cat([ids, torch.zeros(B, 2, dtype=torch.long)], dim=1)
+    torch.testing.assert_close(encoder(filled)[:, :S], encoder(ids))
 
 
 def test_parameters_by_formula():
@@ -173,8 +204,8 @@ def test_the_parts():
     )
     assert OutputHead(embedding).weight is embedding.weight
     x = torch.randn(2, 3, C)
-    torch.testing.assert_close(Residual(C)(x, torch.zeros_like), x)
-    torch.testing.assert_close(Residual(C, norm_first=False)(x, torch.zeros_like), LayerNorm(C)(x))
+    torch.testing.assert_close(Residual(LayerNorm(C))(x, torch.zeros_like), x)
+    torch.testing.assert_close(Residual(LayerNorm(C), norm_first=False)(x, torch.zeros_like), LayerNorm(C)(x))
     for make, message in ((lambda: SinusoidalPositions(5), "even"), (lambda: FeedForward(4, 8, activation="swish"), "swish")):
         with pytest.raises(ValueError, match=message):
             make()

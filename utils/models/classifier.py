@@ -5,12 +5,11 @@
     TextClassifier      classifier, tokenizer, names of the classes and temperature: from text to an answer; save and load
 
 The text's vector is the mean of its tokens' vectors, or the first token's, as in BERT (Devlin et al. 2019, arXiv 1810.04805).
-Word dropout, which hides whole tokens in training, is that of Iyyer et al. 2015 (Deep Averaging Networks, ACL P15-1162).
+Word dropout, which masks whole tokens in training, is that of Iyyer et al. 2015 (Deep Averaging Networks, ACL P15-1162).
 """
 
 import dataclasses
 import json
-import os
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,36 +17,43 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from utils.layers import Embedding, LayerNorm, SinusoidalPositions
-from utils.models.transformer import Block, Config, initialize
+from utils.io import whole_file
+from utils.layers import Embedding, LayerNorm, SinusoidalPositions, initialize
+from utils.models.transformer import Block, Config
 from utils.positions import LearnedPositions
 from utils.tokenization import BytePairTokenizer
 
-PAD, FIRST, HIDDEN = 0, 1, 2  # the ids of the special tokens
-SPECIAL_TOKENS = ("<pad>", "<first>", "<hidden>")
+PAD, FIRST, MASK = 0, 1, 2  # the ids of the special tokens
+SPECIAL_TOKENS = ("<pad>", "<first>", "<mask>")
 MOST_CHARACTERS = 20_000  # of a text that is answered; what is beyond the model's length is cut anyway
 FILES = ("config.json", "model.safetensors", "tokenizer.json")
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierConfig:
-    """The sizes: width C, heads H, hidden (of the feed-forward), layers N (0: a bag of words), classes K.
+    """The sizes and the choices. Raises ValueError for another pooling or another kind of positions."""
 
-    longest: tokens of a text that are read. pooling: "mean" of the tokens' vectors, or the "first" token's.
-    positions: "learned", "sinusoidal" or "none". dropout: in the blocks and before the head; word_dropout: the share of
-    tokens hidden in training. Raises ValueError for another pooling or another kind of positions.
-    """
-
+    # V
     vocabulary_size: int
+    # K
     classes: int = 2
+    # C, the size of the vectors
     width: int = 64
+    # H
     heads: int = 2
+    # the feed-forward's inner width
     hidden: int = 128
+    # N; 0 for a bag of words
     layers: int = 1
+    # of embeddings and in the blocks
     dropout: float = 0.3
+    # the share of tokens that are masked in training
     word_dropout: float = 0.3
+    # "learned", "sinusoidal" or "none"
     positions: str = "learned"
+    # "mean" of the tokens' vectors, or the "first" token's
     pooling: str = "mean"
+    # tokens of a text that are read
     longest: int = 128
 
     def __post_init__(self):
@@ -77,7 +83,7 @@ class Classifier(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         if self.training and self.config.word_dropout:
             chosen = torch.rand(ids.shape, device=ids.device) < self.config.word_dropout
-            ids = ids.masked_fill(chosen & (ids > HIDDEN), HIDDEN)
+            ids = ids.masked_fill(chosen & (ids > MASK), MASK)
         return self.from_vectors(self.embedding(ids), ids != PAD)
 
     def from_vectors(self, x: Tensor, present: Tensor) -> Tensor:
@@ -134,7 +140,7 @@ class TextClassifier:
         return f"{self.labels[best]}, {probabilities[best]:.0%} sure{note}"
 
     def save(self, folder: str | Path) -> None:
-        """Writes config.json, model.safetensors and tokenizer.json, each under another name first and then renamed."""
+        """Writes config.json, model.safetensors and tokenizer.json, each whole or not at all."""
         from safetensors.torch import save_file
 
         folder = Path(folder)
@@ -146,9 +152,8 @@ class TextClassifier:
             "config.json": lambda path: path.write_text(json.dumps(known, indent=1), encoding="utf-8"),
         }
         for name, write in writers.items():
-            unfinished = folder / f"{name}.part"
-            write(unfinished)
-            os.replace(unfinished, folder / name)
+            with whole_file(folder / name) as unfinished:
+                write(unfinished)
 
     @classmethod
     def load(cls, folder: str | Path) -> "TextClassifier":

@@ -8,34 +8,64 @@
 
 Source: Vaswani et al., "Attention Is All You Need" (2017, arXiv 1706.03762), section 3.1 and figure 1.
 The departures: pre-norm is the default; attention has biases; attention weights and hidden units are dropped out too.
+What BERT, GPT-2, T5 and Llama do otherwise is a choice in Config.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from utils.attention import KeyValueCache, MultiHeadAttention, padding_mask
-from utils.layers import Embedding, FeedForward, LayerNorm, OutputHead, Residual
+from utils.layers import Embedding, FeedForward, OutputHead, Residual, initialize, norm_of
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The sizes of a transformer.
+    """The sizes of a transformer, and the choices in which the well-known ones differ. The defaults are this course's."""
 
-    width C, heads H, hidden: the feed-forward's inner width, layers N (in encoder and decoder each), dropout,
-    activation: "relu" or "gelu". norm_first: pre-norm, otherwise post-norm.
-    final_norm: a layer norm above the last block. None: where it is needed, in pre-norm. (torch.nn.Transformer has one always.)
-    """
-
+    # C, the size of the vectors
     width: int = 128
+    # H
     heads: int = 4
+    # the feed-forward's inner width
     hidden: int = 512
+    # N, in encoder and decoder each
     layers: int = 2
+    # of embeddings, attention weights, hidden units and what a sublayer adds
     dropout: float = 0.1
+    # of the feed-forward, a name in utils.layers.ACTIVATIONS
     activation: str = "relu"
+    # pre-norm, otherwise post-norm
     norm_first: bool = True
+    # a norm above the last block. None: where it is needed, in pre-norm. (torch.nn.Transformer has one always.)
     final_norm: bool | None = None
+    # "layer", or "rms" as in T5 and Llama
+    norm: str = "layer"
+    # what stands inside the norm's root: 1e-12 in BERT, 1e-6 in T5
+    epsilon: float = 1e-5
+    # whether the matrices of attention and feed-forward add one; not in T5 and Llama
+    bias: bool = True
+    # heads of keys and values, shared by the others; None for as many as heads. Llama has fewer
+    key_value_heads: int | None = None
+    # D; None for width / heads
+    head_size: int | None = None
+    # what the scores are multiplied by; None for 1 / sqrt(D). T5's is 1
+    scale: float | None = None
+    # turns the queries and keys of self-attention: utils.positions.RotaryPositions(D), as in Llama
+    rotate: Callable[[Tensor, int], Tensor] | None = None
+    # embeddings times the root of C, as in the paper and in none of the four
+    scaled_embedding: bool = True
+    # the head's matrix is the embedding's
+    tied_head: bool = True
+    # whether the head adds one; BERT's does
+    head_bias: bool = True
+    # the first weights, a name in utils.layers.INITIALIZATIONS
+    initialization: str = "xavier"
+
+
+Caches = tuple[KeyValueCache | None, KeyValueCache | None]  # of a block's self-attention and of its cross-attention
 
 
 class Block(nn.Module):
@@ -43,14 +73,12 @@ class Block(nn.Module):
 
     def __init__(self, config: Config, cross: bool = False):
         super().__init__()
-        attention = {"width": config.width, "heads": config.heads, "dropout": config.dropout}
-        residual = (config.width, config.dropout, config.norm_first)
-        self.self_attention = MultiHeadAttention(**attention)
-        self.self_residual = Residual(*residual)
-        self.cross_attention = MultiHeadAttention(**attention) if cross else None
-        self.cross_residual = Residual(*residual) if cross else None
-        self.feed_forward = FeedForward(config.width, config.hidden, config.dropout, config.activation)
-        self.feed_forward_residual = Residual(*residual)
+        self.self_attention = _attention(config, config.rotate)
+        self.self_residual = _residual(config)
+        self.cross_attention = _attention(config, rotate=None) if cross else None
+        self.cross_residual = _residual(config) if cross else None
+        self.feed_forward = FeedForward(config.width, config.hidden, config.dropout, config.activation, config.bias)
+        self.feed_forward_residual = _residual(config)
 
     def forward(
         self,
@@ -59,11 +87,15 @@ class Block(nn.Module):
         causal: bool = False,
         context: Tensor | None = None,
         context_mask: Tensor | None = None,
-        caches: tuple[KeyValueCache, KeyValueCache] = (None, None),
+        caches: Caches = (None, None),
+        bias: Tensor | None = None,
     ) -> Tensor:
-        """x (B, T, C), context (B, S, C) -> (B, T, C). caches: of the self-attention and of the cross-attention."""
+        """x (B, T, C), context (B, S, C) -> (B, T, C). caches: of the self-attention and of the cross-attention.
+
+        bias: what is added to the scores of the self-attention, such as utils.positions.RelativeBias gives.
+        """
         own, crossed = caches
-        x = self.self_residual(x, lambda x: self.self_attention(x, mask=mask, causal=causal, cache=own))
+        x = self.self_residual(x, lambda x: self.self_attention(x, mask=mask, causal=causal, cache=own, bias=bias))
         if self.cross_attention is not None:
             x = self.cross_residual(x, lambda x: self.cross_attention(x, context, mask=context_mask, cache=crossed))
         return self.feed_forward_residual(x, self.feed_forward)
@@ -83,13 +115,13 @@ class Block(nn.Module):
 
 
 class Stack(nn.Module):
-    """N blocks, and above them a layer norm where the sum in the residual path was never normalized (pre-norm)."""
+    """N blocks, and above them a norm where the sum in the residual path was never normalized (pre-norm)."""
 
     def __init__(self, config: Config, cross: bool = False):
         super().__init__()
         self.blocks = nn.ModuleList(Block(config, cross) for _ in range(config.layers))
         final = config.norm_first if config.final_norm is None else config.final_norm
-        self.final_norm = LayerNorm(config.width) if final else nn.Identity()
+        self.final_norm = norm_of(config.norm, config.width, config.epsilon) if final else nn.Identity()
 
     def forward(
         self,
@@ -98,9 +130,12 @@ class Stack(nn.Module):
         causal: bool = False,
         context: Tensor | None = None,
         context_mask: Tensor | None = None,
-        caches: list[tuple[KeyValueCache, KeyValueCache]] | None = None,
+        caches: list[Caches] | None = None,
+        bias: Tensor | None = None,
     ) -> Tensor:
         """x (B, T, C) -> (B, T, C). mask, context_mask: True where a position may be looked at.
+
+        caches: those of each block, as `caches_for` makes them. bias: added to the scores of each self-attention.
 
         Raises ValueError where a stack with cross-attention gets no context, or one without gets one.
         """
@@ -109,8 +144,12 @@ class Stack(nn.Module):
             have, do = ("has", "Pass the encoder's output as context.") if crosses else ("has no", "Leave context out.")
             raise ValueError(f"This stack {have} cross-attention, so the context given does not fit. {do}")
         for number, block in enumerate(self.blocks):
-            x = block(x, mask, causal, context, context_mask, caches[number] if caches else (None, None))
+            x = block(x, mask, causal, context, context_mask, caches[number] if caches else (None, None), bias)
         return self.final_norm(x)
+
+    def caches_for(self, longest: int, context: int | None = None) -> list[Caches]:
+        """Empty caches for each block: for `longest` tokens and, in a stack with cross-attention, a context of so many."""
+        return [(KeyValueCache(longest), None if context is None else KeyValueCache(context)) for _ in self.blocks]
 
     def load_from_torch(self, stack: nn.TransformerEncoder | nn.TransformerDecoder) -> None:
         """Copies the weights of PyTorch's encoder or decoder."""
@@ -137,11 +176,11 @@ class Transformer(nn.Module):
     def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None, pad_id: int = 0):
         super().__init__()
         self.config, self.pad_id = config, pad_id
-        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.embedding = _embedding(vocabulary_size, config, positions)
         self.encoder = Stack(config)
         self.decoder = Stack(config, cross=True)
-        self.head = OutputHead(self.embedding)
-        initialize(self)
+        self.head = OutputHead(self.embedding, config.head_bias, config.tied_head)
+        initialize(self, config.initialization)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """source ids (B, S), target ids (B, T) -> scores (B, T, V): at place t those of the token that follows it."""
@@ -154,11 +193,8 @@ class Transformer(nn.Module):
 
     def decode(self, target: Tensor, memory: Tensor, source_mask: Tensor, caches: list | None = None) -> Tensor:
         """target ids (B, T) and what `encode` gave -> scores (B, T, V). With caches: only the new tokens' ids."""
-        past = caches[0][0].length if caches else 0
-        x = self.decoder(
-            self.embedding(target, start=past), causal=True, context=memory, context_mask=source_mask, caches=caches
-        )
-        return self.head(x)
+        x = self.embedding(target, start=_past(caches))
+        return self.head(self.decoder(x, causal=True, context=memory, context_mask=source_mask, caches=caches))
 
     @torch.no_grad()
     def greedy(self, source: Tensor, start_id: int, end_id: int, longest: int = 64) -> Tensor:
@@ -172,7 +208,7 @@ class Transformer(nn.Module):
         training = self.training
         self.eval()
         memory, mask = self.encode(source)
-        caches = [(KeyValueCache(longest), KeyValueCache(source.shape[1])) for _ in self.decoder.blocks]
+        caches = self.decoder.caches_for(longest, source.shape[1])
         token, written = torch.full_like(source[:, :1], start_id), []
         finished = torch.zeros_like(token, dtype=torch.bool)
         while len(written) < longest and not finished.all():
@@ -204,9 +240,9 @@ class EncoderOnly(nn.Module):
     def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None, pad_id: int = 0):
         super().__init__()
         self.pad_id = pad_id
-        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.embedding = _embedding(vocabulary_size, config, positions)
         self.encoder = Stack(config)
-        initialize(self)
+        initialize(self, config.initialization)
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, T) -> (B, T, C)"""
@@ -218,19 +254,28 @@ class DecoderOnly(nn.Module):
 
     def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None):
         super().__init__()
-        self.embedding = Embedding(vocabulary_size, config.width, positions, config.dropout)
+        self.embedding = _embedding(vocabulary_size, config, positions)
         self.decoder = Stack(config)
-        self.head = OutputHead(self.embedding)
-        initialize(self)
+        self.head = OutputHead(self.embedding, config.head_bias, config.tied_head)
+        initialize(self, config.initialization)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """(B, T) -> (B, T, V)"""
-        return self.head(self.decoder(self.embedding(ids), causal=True))
+    def forward(self, ids: Tensor, caches: list[Caches] | None = None) -> Tensor:
+        """(B, T) -> (B, T, V). caches: of self.decoder.caches_for(longest); then ids are only the tokens that are new."""
+        return self.head(self.decoder(self.embedding(ids, start=_past(caches)), causal=True, caches=caches))
 
 
-def initialize(model: nn.Module) -> None:
-    """Xavier's uniform numbers for every linear layer's matrix, zeros for its bias, as in the paper's own code."""
-    for module in model.modules():
-        if isinstance(module, nn.Linear):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
+def _attention(config: Config, rotate: Callable[[Tensor, int], Tensor] | None) -> MultiHeadAttention:
+    more = config.key_value_heads, config.head_size, config.scale
+    return MultiHeadAttention(config.width, config.heads, config.bias, config.dropout, rotate, *more)
+
+
+def _residual(config: Config) -> Residual:
+    return Residual(norm_of(config.norm, config.width, config.epsilon), config.dropout, config.norm_first)
+
+
+def _embedding(vocabulary_size: int, config: Config, positions: nn.Module | None) -> Embedding:
+    return Embedding(vocabulary_size, config.width, positions, config.dropout, config.scaled_embedding)
+
+
+def _past(caches: list[Caches] | None) -> int:
+    return caches[0][0].length if caches else 0

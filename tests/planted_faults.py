@@ -1,0 +1,303 @@
+"""Faults planted one at a time into a copy of `utils`: for each, the fast test that is named beside it must fail.
+
+    python tests/planted_faults.py                    the whole table
+    python tests/planted_faults.py training --processes 2    the faults whose file has this word in its name
+
+The processes are forked, so this runs on Linux and macOS. Exit code 1 where a fault survives, where its old text no longer stands in the file exactly once, or where a test named
+here does not pass without a fault. Who changes a line that stands here changes it here too.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # one thread: a process with more cannot be forked safely
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Fault(NamedTuple):
+    """`old` in utils/`file` becomes `new`; then `test` in tests/unit must fail."""
+
+    file: str
+    old: str
+    new: str
+    test: str
+
+
+TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_overlaps_abound"
+DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
+FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
+
+FAULTS = [
+    # --- tokenization: merges and ids
+    Fault("tokenization.py", "% 2 == 0]", "% 2 >= 0]", TIES),
+    Fault("tokenization.py", "if starts[place] == left:  # not so", "if True:  # not so", TIES),
+    Fault("tokenization.py", "if before != _NO_TOKEN and before != new:", "if before != _NO_TOKEN:", TIES),
+    Fault("tokenization.py", "(before != _NO_TOKEN) & (before != new)", "before != _NO_TOKEN", TIES),
+    Fault("tokenization.py", "if count == -negative_count:", "if count:", TIES),
+    Fault("tokenization.py", "torch.tensor(list(counts), ", "torch.tensor([1] * len(counts), ", TIES),
+    Fault(
+        "tokenization.py", "new = min(made)", "new = max(made)", "test_tokenization.py::test_both_ways_of_encoding_are_the_same"
+    ),
+    Fault(
+        "tokenization.py",
+        "key=len, reverse=True)",
+        "key=len)",
+        "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
+    ),
+    # --- attention: scale, masks, heads, cache
+    Fault(
+        "attention.py",
+        "scale = 1 / math.sqrt(query.shape[-1]) if",
+        "scale = 1.0 if",
+        "test_attention.py::test_function_equals_torch",
+    ),
+    Fault(
+        "attention.py",
+        "closed = bias == -torch.inf",
+        "closed = bias == torch.inf",
+        "test_attention.py::test_a_bias_that_leaves_a_query_nothing_gives_zeros_and_finite_gradients",
+    ),
+    Fault(
+        "attention.py",
+        "kernel(attn_mask=allowed).masked_fill(nothing, 0.0)",
+        "kernel(attn_mask=allowed)",
+        "test_attention.py::test_nothing_to_attend_gives_zeros_and_finite_gradients",
+    ),
+    Fault("attention.py", ".tril(diagonal=past)", ".tril(diagonal=past + 1)", "test_attention.py::test_masks"),
+    Fault("attention.py", "(token_ids != pad_id)", "(token_ids == pad_id)", "test_attention.py::test_masks"),
+    Fault(
+        "attention.py",
+        "self.rotate(key, 0 if cache is None else cache.length)",
+        "self.rotate(key, 0)",
+        "test_positions.py::test_formula_and_kernel_and_cache_agree[rope]",
+    ),
+    Fault("attention.py", "dropout = self.dropout if self.training else 0.0", "dropout = 0.0", DROPOUT),
+    Fault(
+        "attention.py",
+        "each.repeat_interleave(shared, dim=1)",
+        "each.repeat(1, shared, 1, 1)",
+        "test_parts.py::test_grouped_heads_share_keys_and_values_in_the_cache_too",
+    ),
+    Fault("attention.py", "dropout_p=dropout, scale=scale)", "dropout_p=dropout)", "test_parts.py::test_head_size_and_scale"),
+    # --- positions
+    Fault("positions.py", "std=0.02", "std=1.0", FIRST_WEIGHTS + "by_their_formulas"),
+    Fault(
+        "positions.py",
+        "dtype=torch.float32, device=device) / size)",
+        "dtype=torch.float32, device=device) / (size + 2))",
+        "test_positions.py::test_sinusoids_are_the_papers",
+    ),
+    Fault(
+        "positions.py",
+        "self.weight[start : start + length]",
+        "self.weight[:length]",
+        "test_positions.py::test_learned_positions",
+    ),
+    Fault("positions.py", "share * (distance > 0)", "share * (distance < 0)", "test_positions.py::test_buckets_equal_t5"),
+    Fault(
+        "positions.py",
+        "second * cosine + first * sine",
+        "second * cosine - first * sine",
+        "test_positions.py::test_rotation_equals_llama",
+    ),
+    # --- layers
+    Fault(
+        "layers.py",
+        "self.factor = math.sqrt(width) if scaled else 1.0",
+        "self.factor = 1.0",
+        "test_transformer.py::test_embeddings_are_scaled_by_the_root_of_the_width",
+    ),
+    Fault("layers.py", "x + self.dropout(sublayer(self.norm(x)))", "x + sublayer(self.norm(x))", DROPOUT),
+    Fault("layers.py", "self.norm(x + self.dropout(sublayer(x)))", "self.norm(x + sublayer(x))", DROPOUT),
+    Fault("layers.py", "self.outer(self.dropout(activated))", "self.outer(activated)", DROPOUT),
+    Fault(
+        "layers.py",
+        "self.dropout(x if self.norm is None else self.norm(x))",
+        "x if self.norm is None else self.norm(x)",
+        DROPOUT,
+    ),
+    Fault(
+        "layers.py",
+        "self.weight, self.bias, self.epsilon)",
+        "self.weight, self.bias, 0.0)",
+        "test_transformer.py::test_layer_norm_is_its_formula",
+    ),
+    Fault("layers.py", "self.weight, self.epsilon)", "self.weight)", "test_parts.py::test_norms"),
+    Fault(
+        "layers.py", "activated * self.gated(x)", "activated + self.gated(x)", "test_parts.py::test_feed_forward_of_each_model"
+    ),
+    Fault("layers.py", 'approximate="tanh"', 'approximate="none"', "test_parts.py::test_feed_forward_of_each_model"),
+    Fault("layers.py", "/= math.sqrt(sums)", "/= math.sqrt(2)", FIRST_WEIGHTS + "are_as_large_as_the_librarys"),
+    Fault("layers.py", "/= math.sqrt(module.head_size)", "/= 1", FIRST_WEIGHTS + "are_as_large_as_the_librarys"),
+    # --- models
+    Fault(
+        "models/transformer.py",
+        "x = self.embedding(target, start=_past(caches))",
+        "x = self.embedding(target)",
+        "test_transformer.py::test_greedy_with_cache_equals_greedy_without",
+    ),
+    Fault(
+        "models/transformer.py", "self.embedding(ids, start=_past(caches))", "self.embedding(ids)", "test_parts.py::test_gpt2"
+    ),
+    Fault("models/transformer.py", "positions, config.dropout, config.scaled", "positions, 0.0, config.scaled", DROPOUT),
+    Fault("models/transformer.py", "config.bias, config.dropout, rotate", "config.bias, 0.0, rotate", DROPOUT),
+    Fault(
+        "models/transformer.py",
+        "self.embedding(ids), mask=padding_mask(ids, self.pad_id)",
+        "self.embedding(ids)",
+        "test_transformer.py::test_encoder_only_and_decoder_only",
+    ),
+    Fault(
+        "models/transformer.py",
+        "context, mask=context_mask, cache",
+        "context, mask=None, cache",
+        "test_transformer.py::test_padding_and_future_have_no_influence",
+    ),
+    Fault(
+        "models/classifier.py",
+        ".sum(1) / weights.sum(1)",
+        ".mean(1)",
+        "test_classifier.py::test_filling_and_company_change_nothing",
+    ),
+    Fault(
+        "models/classifier.py", "chosen & (ids > MASK)", "chosen", "test_classifier.py::test_words_are_hidden_in_training_only"
+    ),
+    # --- training
+    Fault(
+        "training.py",
+        "betas=(0.9, 0.98)",
+        "betas=(0.9, 0.999)",
+        "test_training.py::test_the_optimizer_is_adamw_with_decay_on_matrices_only",
+    ),
+    Fault(
+        "training.py",
+        'p.dim() < 2], "weight_decay": 0.0}',
+        'p.dim() < 2], "weight_decay": settings.weight_decay}',
+        "test_training.py::test_the_optimizer_is_adamw_with_decay_on_matrices_only",
+    ),
+    Fault("training.py", "settings.clip or math.inf", "math.inf", "test_training.py::test_the_gradient_is_clipped"),
+    Fault(
+        "training.py",
+        "* (weight / sum(weights))",
+        "/ len(weights)",
+        "test_training.py::test_accumulation_over_ragged_batches_equals_one_large_batch",
+    ),
+    Fault("training.py", "(step + 1) / settings.warmup", "step / settings.warmup", "test_training.py::test_warm_up_and_cosine"),
+    Fault(
+        "training.py",
+        '    set_random_states(state["random"])\n',
+        "",
+        "test_training.py::test_broken_off_and_resumed_equals_unbroken",
+    ),
+    Fault(
+        "training.py",
+        "model.load_state_dict(best)",
+        "pass",
+        "test_training.py::test_early_stopping_takes_back_the_best_weights",
+    ),
+    # --- metrics
+    Fault(
+        "metrics.py",
+        "[(1 - level) / 2, (1 + level) / 2]",
+        "[1 - level, level]",
+        "test_metrics.py::test_the_interval_is_that_of_the_binomial",
+    ),
+    Fault(
+        "metrics.py",
+        "metric(labels[rows], second[rows]) - metric(labels[rows], first[rows])",
+        "metric(labels[rows], first[rows]) - metric(labels[rows], second[rows])",
+        "test_metrics.py::test_two_models_compared",
+    ),
+    Fault("metrics.py", "b.count * abs(b", "abs(b", "test_metrics.py::test_calibration_by_hand"),
+    Fault("metrics.py", "scores * inverse", "scores / inverse", "test_metrics.py::test_no_other_temperature_is_likelier"),
+]
+
+
+def made_copy(folder: str | Path) -> Path:
+    """utils and the unit tests, as they are now, in a new folder."""
+    copy = Path(tempfile.mkdtemp(dir=folder))
+    without = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "utils", copy / "utils", ignore=without)
+    shutil.copytree(ROOT / "tests" / "unit", copy / "tests" / "unit", ignore=without)
+    for name in ("tests/conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+def run_tests(copy: Path, tests: list[str]) -> int:
+    """pytest in this process, on a copy; its exit code. What it imported of the copy is forgotten afterwards."""
+    os.chdir(copy)
+    options = ["-x", "-q", "--tb=line", "-p", "no:cacheprovider", "-m", "not slow"]
+    code = pytest.main([*options, *[str(copy / "tests" / "unit" / test) for test in tests]])
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("utils", "conftest") or name.startswith("test_"):
+            del sys.modules[name]
+    return int(code)
+
+
+def code_with(fault: Fault, copy: Path) -> int:
+    """The exit code of the fault's test, with the fault in the copy."""
+    file = copy / "utils" / fault.file
+    file.write_text(file.read_text(encoding="utf-8").replace(fault.old, fault.new), encoding="utf-8")
+    return run_tests(copy, [fault.test])
+
+
+def codes_with(faults: list[Fault], folder: str, processes: int) -> dict[Fault, int]:
+    """The exit codes of all faults, each in a fork of this process, where the libraries are loaded already."""
+    codes, running = {}, {}
+    for fault in [*faults, *[None] * processes]:
+        if running and (fault is None or len(running) == processes):
+            process, status = os.wait()
+            done, copy = running.pop(process)
+            codes[done] = os.waitstatus_to_exitcode(status)
+            shutil.rmtree(copy)
+        if fault is not None:
+            copy = made_copy(folder)
+            process = os.fork()
+            if process == 0:
+                silence = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(silence, 1)
+                os.dup2(silence, 2)
+                os._exit(code_with(fault, copy))
+            running[process] = fault, copy
+    return codes
+
+
+def problem_of(fault: Fault, code: int) -> str | None:
+    """Why a fault is not noticed; None where its test failed, as it should."""
+    if code == pytest.ExitCode.OK:
+        return f"survives {fault.test}"
+    return None if code == pytest.ExitCode.TESTS_FAILED else f"{fault.test} could not be run (exit code {code})"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("word", nargs="?", default="", help="only faults in files with this in their name")
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args(arguments)
+    faults = [fault for fault in FAULTS if options.word in fault.file]
+    times = {fault: (ROOT / "utils" / fault.file).read_text(encoding="utf-8").count(fault.old) for fault in faults}
+    found = [(fault, f"its old text stands there {count} times") for fault, count in times.items() if count != 1]
+    sys.dont_write_bytecode = True  # a fault of the same length in the same second would not be seen
+    with tempfile.TemporaryDirectory() as folder:
+        if run_tests(made_copy(folder), sorted({fault.test for fault in faults})):  # loads the libraries, too
+            print("A test fails without any fault. Mend that first.")
+            return 1
+        codes = codes_with([fault for fault in faults if times[fault] == 1], folder, options.processes)
+        os.chdir(ROOT)
+    found += [(fault, problem) for fault, code in codes.items() if (problem := problem_of(fault, code))]
+    for fault, problem in found:
+        print(f"utils/{fault.file}: {fault.old.strip()!r} -> {fault.new.strip()!r}: {problem}")
+    print(f"{len(faults) - len(found)} of {len(faults)} planted faults are noticed.")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -4,6 +4,7 @@ It serves, under the real ids, tiny random models of the real architectures and 
 columns, all made when they are first asked for. HF_ENDPOINT points the libraries at it. It can fail on purpose: see FAILURES.
 """
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -19,6 +20,7 @@ from pathlib import Path
 FAILURES = (
     "slow",  # takes the request and never answers
     "stalls",  # sends the first bytes of a file and no more
+    "drips",  # sends a byte of a file now and then
     "gated",  # 401 with the Hub's own code for gated repositories
     "401",
     "403",
@@ -96,6 +98,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             )
         if failure == "strange":
             return self.send(200, b"<html>welcome to the hotel's network</html>", {"Content-Type": "text/html"})
+        if failure == "token" and "Authorization" in self.headers:  # expired; without one the repositories are public
+            return self.send(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if failure and failure.isdecimal():
             return self.send(int(failure), b"{}")
         if found := re.fullmatch(r"/cdn/([0-9a-f]{64})/(.+?)/(models|datasets)/([^/]+/[^/]+)", path):
@@ -133,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "downloads": 0,
                 "likes": 0,
                 "lastModified": "2026-01-01T00:00:00.000Z",
-                "siblings": [{"rfilename": path} for path in files],
+                "siblings": [sibling(path, content) for path, content in files.items()],
             }
         )
 
@@ -175,7 +179,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start, status = int(asked[1]), 206
             headers |= {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         headers |= {"Content-Length": str(len(content) - start)}
-        last = len(content) // 2 if self.hub.failure in ("half", "stalls") and len(content) > 3000 else len(content)
+        breaks = self.hub.failure in ("half", "stalls", "drips") and len(content) > 3000
+        last = len(content) // 2 if breaks else len(content)
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
@@ -187,6 +192,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if last < len(content):
             if self.hub.failure == "stalls":
                 self.hub.ending.wait(60)
+            with contextlib.suppress(OSError):  # the client is gone
+                for place in range(last, last + 300) if self.hub.failure == "drips" else ():
+                    self.hub.ending.wait(0.2)
+                    self.wfile.write(content[place : place + 1])
             self.close_connection = True
 
 
@@ -201,6 +210,14 @@ def listing(path: str, content: bytes) -> dict:
     row = {"type": "file", "path": path, "size": len(content), "oid": git_hash(content)}
     if path.endswith(IN_LFS):
         row["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+    return row
+
+
+def sibling(path: str, content: bytes) -> dict:
+    """The same file, as the repository's own page lists it."""
+    row = {"rfilename": path, "size": len(content), "blobId": git_hash(content)}
+    if path.endswith(IN_LFS):
+        row["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
     return row
 
 

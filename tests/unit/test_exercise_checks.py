@@ -229,3 +229,32 @@ def _unattempted(value):
 def test_in_a_notebook_the_verdict_is_an_output_of_plain_text(notebook):
     exercises.check("3.1", double)(check_double)
     assert notebook.shown == [({"text/plain": "Exercise 3.1: right."}, {})]
+
+
+def test_an_endless_loop_is_stopped(monkeypatch):
+    monkeypatch.setattr(exercises, "PATIENCE", 0.3)
+
+    def answer():
+        while True:
+            pass
+
+    said = exercises.verdict("9.9", answer, lambda attempt: attempt())
+    assert said.startswith("Exercise 9.9: stopped after 0 seconds. Does a loop in `answer` never end?")
+
+
+def test_a_real_ctrl_c_is_not_taken_for_an_endless_loop():
+    def answer():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        exercises.verdict("9.9", answer, lambda attempt: attempt())
+
+
+def test_the_limit_leaves_nothing_behind():
+    import signal
+    import threading
+
+    before = signal.getsignal(signal.SIGINT)
+    exercises.verdict("9.9", lambda: 1, lambda attempt: attempt())
+    assert signal.getsignal(signal.SIGINT) is before
+    assert not any(isinstance(thread, threading.Timer) and thread.is_alive() for thread in threading.enumerate())

@@ -78,6 +78,10 @@ def run_command(arguments: list[str]) -> int:
     options.lessons = lessons.chosen(options.lessons, ROOT)
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
+    if options.data:
+        from utils.cli import prefetch
+
+        prefetch.bring_packages({lesson.number for lesson in options.lessons or lessons.LESSONS})
     return options.action(options) or 0
 
 
@@ -88,37 +92,36 @@ def suggestion(command: str, commands: list[str]) -> str:
 
 
 def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
-    """The parser and the names of the commands. A command that is `installed` needs the environment."""
+    """The parser and the names of the commands. A command that is `installed` needs the environment, one with `data` also
+    what packages carry."""
     parser = Parser(
         prog="python -m utils",
         description="The course's commands. The first one that needs the requirements installs them into .venv.",
     )
     commands = parser.add_subparsers(metavar="command", required=True)
 
-    def add(name: str, action, help: str, *, installed: bool) -> argparse.ArgumentParser:
+    def add(name: str, action, help: str, *, installed: bool, data: bool = False) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.set_defaults(action=action, installed=installed, lessons=[])
+        command.set_defaults(action=action, installed=installed, data=data, lessons=[])
         return command
 
-    command = add("lab", lab, "opens JupyterLab on the course, or on one lesson", installed=True)
+    command = add("lab", lab, "opens JupyterLab on the course, or on one lesson", installed=True, data=True)
     command.add_argument("lessons", nargs="?", metavar="N", type=lambda number: [number], help="a lesson's number")
     command.add_argument("--no-browser", action="store_true", help="only print the address")
-    command = add("test", test, "runs the unit tests and all notebooks, or those of some lessons", installed=True)
+    command = add("test", test, "runs the unit tests and all notebooks, or those of some lessons", installed=True, data=True)
     command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
     command.add_argument("--fast", action="store_true", help="the quick unit tests only")
-    command = add("run", run, "executes notebooks and saves their outputs", installed=True)
+    command = add("run", run, "executes notebooks and saves their outputs", installed=True, data=True)
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
     command.add_argument("--record", action="store_true", help="first make their recorded runs in data/runs again")
     command = add("copy", copy, "writes your own copy of lessons, without outputs and solutions", installed=False)
     command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
-    command = add(
-        "prefetch", prefetch, "fetches what all lessons, or some, load from the Hub, for a room without network", installed=True
-    )
+    command = add("prefetch", prefetch, "fetches what all lessons, or some, load, for a room without network", installed=True)
     command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
     command.add_argument("--large", action="store_true", help="also what is gated or larger than 200 MB")
     command = add("doctor", examine, "says what this machine can run, lesson by lesson", installed=False)
     command.add_argument("--data", action="store_true", help="instead: every data set and model, and where it is")
-    command = add("train", train, "trains a small model of data/models anew, from its recipe", installed=True)
+    command = add("train", train, "trains a small model of data/models anew, from its recipe", installed=True, data=True)
     command.add_argument("name", metavar="NAME", help="gpt-mini, t5-mini ... (a wrong one lists them)")
     command.add_argument("--minutes", type=positive, metavar="M", help="shorten the training to about M minutes")
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: the best one here")

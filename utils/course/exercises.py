@@ -6,16 +6,26 @@ A stub cell raises `NotImplementedError`; the check cell below it wraps a functi
     def check_bytes_per_token(attempt):
         assert attempt("aaaa", [1, 2]) == 2.0, "Bytes divided by tokens is asked for: did you divide the other way?"
 
-The check runs at once, and leniently: it prints and does not raise. What the decorator returns is the strict check, which
-raises; the solution cell calls it on its own answer.
+The check runs at once, and leniently: it prints and does not raise, and it stops an answer that never ends. What the
+decorator returns is the strict check, which raises; the solution cell calls it on its own answer.
 """
 
+import _thread
+import contextlib
 import functools
+import signal
+import threading
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from utils.course.display import display_bundle
+
+PATIENCE = 20.0  # seconds that a check may take, with the answer's own work in it
+
+
+class TooLong(Exception):
+    """An answer was still at work when its time was over."""
 
 
 def check(number: str, attempt: Callable) -> Callable[[Callable], Callable]:
@@ -36,7 +46,13 @@ def verdict(number: str, attempt: Callable, assertions: Callable) -> str:
     name = getattr(attempt, "__name__", "your answer")
     watched, returned_nothing = _watch(attempt)
     try:
-        assertions(watched)
+        with _time_limit(PATIENCE):
+            assertions(watched)
+    except TooLong:
+        return (
+            f"Exercise {number}: stopped after {PATIENCE:.0f} seconds. Does a loop in `{name}` never end? "
+            "Look at what it waits for, and whether that changes in each round."
+        )
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a student's code raises must not stop Run All
         if isinstance(error, NotImplementedError) and str(error) in ("", f"Exercise {number}"):  # and not PyTorch's own
             return (
@@ -49,6 +65,40 @@ def verdict(number: str, attempt: Callable, assertions: Callable) -> str:
             return f"Exercise {number}: not yet right. {error or 'An assertion of the check does not hold.'}"
         return f"Exercise {number}: your code stopped with {type(error).__name__}: {error}{_where(error, name)}"
     return f"Exercise {number}: right."
+
+
+@contextlib.contextmanager
+def _time_limit(limit: float) -> Iterator[None]:
+    """Raises TooLong in the body where it takes longer.
+
+    The end comes as a Ctrl-C does, which works on every system and ends any loop in Python. Elsewhere than in the main
+    thread, which alone gets a Ctrl-C, there is no limit.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        _thread.interrupt_main()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a kernel may have been started without one
+    timer = threading.Timer(limit, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()  # from here on it interrupts nobody
+    except KeyboardInterrupt:
+        if over.is_set():
+            raise TooLong from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _watch(attempt: Callable) -> tuple[Callable, list]:

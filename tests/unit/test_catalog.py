@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -195,14 +196,29 @@ for name, entry in catalog.entries().items():
     assert measured[-1][2] < 300, "all of them together"
 
 
-def test_a_damaged_set_is_not_the_students_fault(offline, monkeypatch, tmp_path):
-    entry = catalog.find("topics")
-    (tmp_path / "data" / "topics").mkdir(parents=True)
-    for split in entry["splits"]:
-        (tmp_path / "data" / "topics" / f"{split}.jsonl").write_text('{"text": "cut o')
+@pytest.mark.parametrize(
+    "damage, what",
+    [
+        (lambda lines: lines[:1] + [lines[1][:30]], "line 2 is no row with"),
+        (lambda lines: lines[:2] + [b"<<<<<<< HEAD\n", *lines[2:]], "line 3 is no row with .*, but '<<<<<<< HEAD'"),
+        (lambda lines: [b'["a list"]\n', *lines[1:]], "line 1 is no row with"),
+        (lambda lines: [b'{"text": "and no label"}\n', *lines[1:]], "line 1 is no row with"),
+        (lambda lines: [b"\xff" + lines[0]], "line 1 is no row with"),
+        (lambda lines: [], "it is empty"),
+    ],
+)
+def test_a_damaged_set_is_not_the_students_fault(offline, monkeypatch, tmp_path, damage, what):
+    """The file, the line, what stands there, and the way out, in one line."""
+    folder = tmp_path / "data" / "topics"
+    shutil.copytree(catalog.ROOT / "data" / "topics", folder)
+    lines = (folder / "test.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "test.jsonl").write_bytes(b"".join(damage(lines)))
     monkeypatch.setattr(catalog, "ROOT", tmp_path)
-    with pytest.raises(catalog.DamagedFile, match="data/topics cannot be read.*git checkout -- data/topics"):
+    with pytest.raises(
+        catalog.DamagedFile, match=rf"topics/test.jsonl is damaged: {what}.*git checkout -- \S*/test.jsonl$"
+    ) as it:
         catalog.load("topics")
+    assert "\n" not in str(it.value)
 
 
 def test_options_for_models_are_refused_for_data(offline):
@@ -474,6 +490,7 @@ def test_two_calls_give_the_same(documentation, capsys):
         assert again[name]["name"] == documentation[name]["name"]
         assert again[name]["text"] == documentation[name]["text"]
     assert "this Python's own documentation" in capsys.readouterr().out
+    assert docs.python_documentation.cache_info().misses == 1, "the texts are collected once a process"
 
 
 def test_only_the_blocks_of_a_tree_are_walked_and_none_is_missed():

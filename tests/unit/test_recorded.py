@@ -59,10 +59,12 @@ def test_no_log_and_a_damaged_one(folder, monkeypatch):
     make(monkeypatch)
     with pytest.raises(NoSuchRun, match="There are: 06_curve"):
         recorded.load("07_other")
-    for content in ("{", json.dumps({"name": "06_curve"})):
+    whole = (folder / "06_curve.json").read_text()
+    for content in ("", whole[:-40], f"<<<<<<< HEAD\n{whole}", json.dumps({"name": "06_curve"}), "[]"):
         (folder / "06_curve.json").write_text(content)
-        with pytest.raises(NoSuchRun, match="damaged"):
+        with pytest.raises(NoSuchRun, match=r"06_curve.json is damaged.*git checkout -- \S*06_curve.json") as caught:
             recorded.load("06_curve")
+        assert "\n" not in str(caught.value)
 
 
 def test_a_failed_recording_leaves_the_old_log(folder, monkeypatch):

@@ -78,7 +78,7 @@ def run_command(arguments: list[str]) -> int:
     options.lessons = lessons.chosen(options.lessons, ROOT)
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
-    if options.data:
+    if options.carried:
         from utils.cli import prefetch
 
         prefetch.bring_packages({lesson.number for lesson in options.lessons or lessons.LESSONS})
@@ -102,7 +102,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
 
     def add(name: str, action, help: str, *, installed: bool, data: bool = False) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".")
-        command.set_defaults(action=action, installed=installed, data=data, lessons=[])
+        command.set_defaults(action=action, installed=installed, carried=data, lessons=[])
         return command
 
     command = add("lab", lab, "opens JupyterLab on the course, or on one lesson", installed=True, data=True)

@@ -125,15 +125,17 @@ def size(folder: Path) -> str:
 
 
 def fetch_punkt() -> bool:
-    """NLTK's trained sentence tokenizer, put where NLTK looks for it; False where that failed."""
+    """NLTK's trained sentence tokenizer, put where NLTK looks for it, also for a damaged one; False where that failed."""
     import nltk
 
     try:
-        say(f"punkt_tab: here, {size(Path(nltk.data.find('tokenizers/punkt_tab')))}")
-        return True
+        found = Path(str(nltk.data.find("tokenizers/punkt_tab")))
     except LookupError:
-        pass
-    place = Path(nltk.downloader.Downloader().default_download_dir()) / "tokenizers"
+        found = Path(nltk.downloader.Downloader().default_download_dir()) / "tokenizers" / "punkt_tab"
+    if is_whole_punkt(found):
+        say(f"punkt_tab: here, {size(found)}")
+        return True
+    place = found.parent
     if http_status(PUNKT, hub.PATIENCE) != 200:
         say("punkt_tab: not fetched, because NLTK's server cannot be reached")
         return False
@@ -143,12 +145,25 @@ def fetch_punkt() -> bool:
             archive = Path(part) / "punkt_tab.zip"
             download(PUNKT, archive, show)
             zipfile.ZipFile(archive).extractall(part)
-            shutil.move(Path(part) / "punkt_tab", place / "punkt_tab")  # whole, or not at all
+            if found.exists():
+                found.rename(Path(part) / "damaged")
+            shutil.move(Path(part) / "punkt_tab", found)  # whole, or not at all
     except (OSError, http.client.HTTPException, zipfile.BadZipFile) as error:
         say(f"punkt_tab: not fetched, because {error}")
         return False
-    say(f"punkt_tab: {size(place / 'punkt_tab')} from NLTK's server")
+    say(f"punkt_tab: {size(found)} from NLTK's server")
     return True
+
+
+def is_whole_punkt(folder: Path) -> bool:
+    """Whether NLTK can read the English part, and none of its files is empty, as other tools may leave them."""
+    from nltk.tokenize.punkt import PunktTokenizer
+
+    try:
+        PunktTokenizer("english")
+        return all(path.stat().st_size for path in (folder / "english").iterdir())
+    except (LookupError, OSError, ValueError):
+        return False
 
 
 def download(address: str, path: Path, show) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from utils.device import detect_device
-from utils.io import ROOT, installed_version, write_atomically
+from utils.io import ROOT, installed_version, shown, write_atomically
 
 FOLDER = ROOT / "data" / "runs"
 PACKAGES = ("torch", "numpy", "transformers", "scikit-learn")
@@ -80,7 +80,7 @@ def load(name: str) -> Log:
             "made by `python -m utils run NUMBER --record`."
         ) from None
     except (ValueError, TypeError) as error:
-        raise NoSuchRun(f"{path.name} in data/runs is damaged ({error}). Get it again: git checkout -- data/runs") from error
+        raise NoSuchRun(f"{shown(path)} is damaged ({error}). Get it again: git checkout -- {shown(path)}") from error
 
 
 def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) -> None:

@@ -225,7 +225,7 @@ def _from_hub(name: str, entry: dict, request: Request) -> tuple[object, str]:
     limit = None if free or detect_device() != "cpu" else LARGE  # the table's sizes are about; the Hub's are exact
     with progress(name) as show:
         try:
-            folder = hub.fetch(entry, limit=limit, tokenizer_only=request.tokenizer_only, recheck=bool(folder), show=show)
+            folder = hub.fetch(entry, limit=limit, tokenizer_only=request.tokenizer_only, show=show)
         except hub.TooLarge as found:
             raise Unavailable(too_large(name, found.megabytes)) from None
     return _read(entry, folder, f"the Hub, {entry['hub']}", request)

@@ -39,7 +39,7 @@ LEFT_OUT = {
 SHORTEST = 40  # characters; below that a docstring is a label and no text
 
 
-def documentation_set(shares: dict[str, int]) -> datasets.DatasetDict:  # noqa: F821
+def documentation_set(shares: dict[str, int]) -> datasets.DatasetDict:
     """Python's documentation with the columns name and text, cut into splits by `split_of`."""
     from datasets import Dataset, DatasetDict
 

@@ -1,34 +1,33 @@
 """Downloads from the Hugging Face Hub that never hang and leave no half-written file.
 
-A child process downloads (the second half of this file) and writes a line whenever the Hub has sent something; the parent (the
-first half) watches the lines and stops the child after five seconds without one. What has arrived lies in the Hub's
-own cache and is used from then on, with and without a network. The parent needs the standard library only.
+`huggingface_hub` downloads, keeps the cache and tries again. What it does not do: end the look-up of a name that hangs, a
+server that sends a byte now and then, its own retries; compare hashes; ask again without a token that has expired. So it
+runs in a child process (the second half of this file), which can be ended where a thread cannot, and which says
+so when nothing has come for five seconds. The parent (the first half) needs the standard library only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import hashlib
 import json
 import os
-import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from utils import io
 
 ADDRESS = "https://huggingface.co"
 PATIENCE = 5  # seconds without a byte
-START = 60  # seconds for the child's imports, on a slow disk
 SMALL_FILES = (".json", ".txt", ".model", ".spm", ".jinja")  # of a model: its configuration and its tokenizer
 WEIGHTS = re.compile(r"(?:model|pytorch_model)(?:-\d{5}-of-\d{5})?\.(?:safetensors|bin)")
 SHARD = re.compile(r"-\d{5}-of-(\d{5})")
@@ -111,13 +110,30 @@ def _all_shards(files: list[str]) -> bool:
 
 
 def cached(entry: dict, tokenizer_only: bool = False) -> Path | None:
-    """The folder in this machine's cache of the Hub that holds all the entry's files, or None. Asks no network."""
-    commit = storage(entry) / "refs" / entry["revision"]
-    if not commit.is_file():
+    """The folder in this machine's cache of the Hub that holds all the entry's files, whole, or None. Asks no network."""
+    reference = storage(entry) / "refs" / entry["revision"]
+    commit = reference.read_text(encoding="utf-8", errors="replace").strip() if reference.is_file() else ""
+    folder = storage(entry) / "snapshots" / commit
+    if not commit or not folder.is_dir():
         return None
-    folder = storage(entry) / "snapshots" / commit.read_text(encoding="utf-8").strip()
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and has_its_end(path)]
     return folder if wanted(entry, files, tokenizer_only) else None
+
+
+def has_its_end(path: Path) -> bool:
+    """Whether a file is not cut off, as another program, a full disk or a power cut may leave it. Reads a few bytes."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if path.suffix == ".safetensors":  # eight bytes with the header's length, the header, the tensors
+            start = 8 + int.from_bytes(file.read(8), "little")
+            try:
+                header = json.loads(file.read(start - 8)) if 8 < start <= size else None
+                return size == start + max(tensor["data_offsets"][1] for name, tensor in header.items() if name[:2] != "__")
+            except (ValueError, TypeError, AttributeError, KeyError):
+                return False
+        file.seek(-min(size, 64), os.SEEK_END)
+        end = file.read().rstrip()
+    return end.endswith({".json": (b"}", b"]"), ".parquet": b"PAR1"}.get(path.suffix, b"")) and size > 0
 
 
 def storage(entry: dict) -> Path:
@@ -128,131 +144,72 @@ def storage(entry: dict) -> Path:
     return Path(os.path.expandvars(cache)).expanduser() / f"{kind}--{entry['hub'].replace('/', '--')}"
 
 
-# --- the parent: starts and watches -----------------------------------------------------------------------------------
+# --- the parent: starts and listens -----------------------------------------------------------------------------------
 
 
 def fetch(
-    entry: dict,
-    *,
-    limit: float | None = None,
-    tokenizer_only: bool = False,
-    recheck: bool = False,
-    show: Callable[[int, int], None] | None = None,
+    entry: dict, *, limit: float | None = None, tokenizer_only: bool = False, show: Callable[[int, int], None] | None = None
 ) -> Path:
-    """Downloads what the entry needs and the cache lacks; returns the folder.
+    """Downloads what the entry needs and the cache lacks, or holds damaged; returns the folder.
+
+    Prints a line where the Hub refused the user's token and gave the files without one.
 
     Args:
         entry: an entry of the catalog.
         limit: megabytes; a larger download is refused.
         tokenizer_only: leaves out a model's weights.
-        recheck: what the cache holds has failed: its hashes are checked, too, and damaged files fetched again.
         show: called with the bytes that have come and the bytes that will.
 
     Raises:
         Unavailable: with the reason, after five seconds without a byte at the latest.
         TooLarge: the download is larger than the limit.
     """
-    request = json.dumps({"entry": entry, "limit": limit, "tokenizer_only": tokenizer_only, "recheck": recheck})
-    started = time.time()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "utils.data.hub", request],
-            cwd=io.ROOT,
-            env=_child_variables(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            encoding="utf-8",
-            errors="replace",
-        )
-        answer = None
+    request = {"entry": entry, "patience": PATIENCE, "limit": limit, "tokenizer_only": tokenizer_only}
+    command = [sys.executable, "-m", "utils.data.hub", json.dumps(request)]
+    null, pipe = subprocess.DEVNULL, subprocess.PIPE
+    with subprocess.Popen(command, cwd=io.ROOT, env=_child_variables(), stdin=null, stdout=pipe, stderr=null) as child:
         try:
-            answer = _watch(process, show)
+            answer = _listen(child.stdout, show)
         finally:
-            kindly = _stop(process)
-            if answer == {} or not kindly:
-                _sweep(entry, started)
-        errors.seek(0)
-        said = errors.read()
-    if answer and "folder" in answer:
-        return Path(answer["folder"])
-    if answer and "reason" in answer:
-        raise Unavailable(answer["reason"])
-    if answer and "too_large" in answer:
+            _end(child, entry)
+    if "too_large" in answer:
         raise TooLarge(answer["too_large"])
-    raise Unavailable(_why_silent(said) if answer is None else _last_line(said))
+    if "reason" in answer:
+        raise Unavailable(answer["reason"])
+    if answer["note"]:
+        io.say(answer["note"])
+    return Path(answer["folder"])
 
 
-def _watch(process: subprocess.Popen, show: Callable[[int, int], None] | None) -> dict | None:
-    """The child's last word, {"folder"}, {"reason"} or {"too_large"}; {} where it died without, None where it fell silent."""
-    started, ready = time.monotonic(), False
-    for line in _lines_and_pauses(process.stdout, seconds=PATIENCE):
-        if line is None:
-            if ready or time.monotonic() - started > START:
-                return None
-            continue
-        ready = True
-        if not line.startswith("{"):  # something that a library printed
+def _listen(lines: Iterable[bytes], show: Callable[[int, int], None] | None) -> dict:
+    """The child's last word: {"folder", "note"}, {"reason"} or {"too_large"}."""
+    for line in lines:
+        if not line.startswith(b"{"):  # something that a library printed
             continue
         message = json.loads(line)
         if "bytes" not in message:
             return message
         if show and message["bytes"]:
             show(message["bytes"], message["total"])
-    return {}
+    return {"reason": "the process that downloads was ended from outside"}
 
 
-def _lines_and_pauses(stream, seconds: float = 10.0):
-    """The lines of a stream as they come, and None whenever none came for so many seconds."""
-    lines: queue.Queue = queue.Queue()
-
-    def read() -> None:
-        for line in stream:
-            lines.put(line)
-        lines.put("")
-
-    threading.Thread(target=read, daemon=True).start()
-    while True:
-        try:
-            line = lines.get(timeout=seconds)
-        except queue.Empty:
-            yield None
-            continue
-        if line == "":
-            return
-        yield line
-
-
-def _stop(process: subprocess.Popen) -> bool:
-    """Ends the child: kindly, so that it takes its half-written file away, else by force. True where it went itself."""
-    kindly = os.name == "posix" or process.poll() is not None  # Windows knows only force
-    process.terminate()
+def _end(child: subprocess.Popen, entry: dict) -> None:
+    """Ends the child: kindly, so that it takes its half-written file away, else by force."""
+    child.terminate()
     try:
-        process.wait(timeout=3)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        kindly = False
-    return kindly
-
-
-def _sweep(entry: dict, started: float) -> None:
-    """Removes what a child that died or was ended by force left half-written since it started."""
-    for path in storage(entry).glob("blobs/*.incomplete"):
-        if path.stat().st_mtime >= started - 1:
-            path.unlink(missing_ok=True)
+        child.wait(timeout=3)
+    except subprocess.TimeoutExpired:  # as in the look-up of a name
+        child.kill()
+    if os.name == "nt":  # where there is only force; a file that another process is writing cannot be removed there
+        for path in storage(entry).glob("blobs/*.incomplete"):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _child_variables() -> dict[str, str]:
-    variables = io.child_environment(
-        HF_HUB_OFFLINE="0",
-        TRANSFORMERS_OFFLINE="0",
-        HF_HUB_ETAG_TIMEOUT=str(PATIENCE),
-        HF_HUB_DOWNLOAD_TIMEOUT=str(PATIENCE),
-        HF_HUB_DISABLE_XET="1",  # plain HTTP only: one way to fail, and a tested one
-        HF_HUB_DISABLE_TELEMETRY="1",
-        HF_HUB_DISABLE_SYMLINKS_WARNING="1",
-    )
+    # Plain HTTP, without Xet: one way to fail, and a tested one.
+    variables = io.child_environment(HF_HUB_OFFLINE="0", HF_HUB_DISABLE_XET="1")
     if "google.colab" in sys.modules:  # Colab keeps the token where only this process can ask for it
         from huggingface_hub import get_token
 
@@ -261,49 +218,58 @@ def _child_variables() -> dict[str, str]:
     return variables
 
 
-def _why_silent(said: str) -> str:
-    """The reason for five seconds of silence, from what the library wrote about its retries."""
-    if status := re.findall(r"HTTP Error (\d{3})", said):
-        return _status(int(status[-1]))
-    if "resume download" in said:
-        return "the download broke off and did not go on"
-    return f"the Hub sent no byte for {PATIENCE} seconds"
-
-
-def _last_line(said: str) -> str:
-    return "the download failed: " + (said.strip().splitlines() or ["no message"])[-1][:150]
-
-
-def _status(code: int) -> str:
-    if code == 429:
-        return "the Hub takes no more requests from here for now (429)"
-    if code >= 500:
-        return f"the Hub is out of order ({code})"
-    if code in (401, 403):
-        return f"the Hub refuses access ({code}): log in with `hf auth login`, or set HF_TOKEN"
-    return f"the Hub answers with an error ({code})"
-
-
 # --- the child: downloads ---------------------------------------------------------------------------------------------
 
 
+def main(entry: dict, patience: float, **options) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception: the library removes its half-written file
+    note = ""
+    try:
+        from huggingface_hub import HfApi, constants, errors, get_session, get_token
+
+        constants.DOWNLOAD_CHUNK_SIZE = 1 << 14  # else ten megabytes have to come before one is counted
+        session = get_session()
+        session.event_hooks = session.event_hooks | {"response": [answered]}
+        Count.beat()
+        threading.Thread(target=watch, args=[patience], daemon=True).start()
+        try:
+            folder = download(HfApi(), entry, **options)
+        except errors.HfHubHTTPError as error:
+            if error.response.status_code != 401 or not get_token():
+                raise
+            place = "HF_TOKEN" if os.environ.get("HF_TOKEN") else "the file of `hf auth login`"
+            note = f"the Hub refused the token in {place} (401), which has expired or is wrong: make a new one, or remove it"
+            folder = download(HfApi(token=False), entry, **options)
+        tell(bytes=Count.total, total=Count.total)
+        tell(folder=str(folder), note=note and f"{entry['hub']} came without a token, because {note}.")
+    except TooLarge as found:
+        tell(too_large=found.megabytes)
+    except Exception as error:
+        tell(reason="; ".join(filter(None, (explain(error, entry), note))))
+
+
+def tell(**message) -> None:
+    print(json.dumps(message) + "\n", end="", flush=True)  # in one piece: two threads tell
+
+
 class Count:
-    """Stands in for the library's progress bar: adds up the bytes of all files, says so ten times a second at most."""
+    """Stands in for the library's progress bar: adds up the bytes of all files, and remembers when the last ones came."""
 
-    done, total, said = 0, 0, 0.0
+    done, total, said, heard = 0, 0, 0.0, 0.0
 
-    def __init__(self, *arguments, **options):
-        Count.done += options.get("initial") or 0
+    def __init__(self, *_, **__):
+        pass
 
     def update(self, count: float | None = 1) -> None:
         Count.done += count or 0
-        Count.say()
+        Count.beat()
 
     @staticmethod
-    def say() -> None:
-        """A sign of life."""
-        if time.monotonic() - Count.said > 0.1:
-            Count.said = time.monotonic()
+    def beat() -> None:
+        """A sign of life; ten times a second at most the parent hears of it."""
+        Count.heard = time.monotonic()
+        if Count.heard - Count.said > 0.1:
+            Count.said = Count.heard
             tell(bytes=int(Count.done), total=Count.total)
 
     def __enter__(self):
@@ -316,128 +282,100 @@ class Count:
         return lambda *_, **__: None
 
 
-def tell(**message) -> None:
-    print(json.dumps(message), flush=True)
-
-
-def main(request: dict) -> None:
-    entry = request["entry"]
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception: the library removes its half-written file
+def watch(patience: float) -> None:
+    """Waits for a silence of so many seconds and tells it, upon which the parent ends this process."""
+    while (rest := Count.heard + patience - time.monotonic()) > 0:
+        time.sleep(rest)
     try:
-        tell(folder=str(download(**request)))
-    except TooLarge as found:
-        tell(too_large=found.megabytes)
-    except Exception as error:
-        if not (reason := explain(error, entry)):
-            raise
-        tell(reason=reason)
+        tell(reason=f"the Hub sent next to nothing for {patience:g} seconds")
+    except OSError:  # the parent is gone
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
-def download(entry: dict, limit: float | None, tokenizer_only: bool, recheck: bool) -> Path:
+def answered(response) -> None:
+    """A hook of the HTTP client: what the library would ask again and again is an answer, too."""
+    from huggingface_hub import hf_raise_for_status
+
+    Count.beat()
+    if response.status_code == 429 or response.status_code >= 500:
+        hf_raise_for_status(response)
+
+
+def download(api, entry: dict, limit: float | None, tokenizer_only: bool) -> Path:
     """Downloads file by file, small files first, each checked against the Hub's hash; returns the snapshot's folder."""
-    from huggingface_hub import HfApi, constants, hf_hub_download, try_to_load_from_cache
-
-    constants.DOWNLOAD_CHUNK_SIZE = 1 << 16  # else ten megabytes have to come before one is counted
-    Count.say()
     where = {"repo_id": entry["hub"], "repo_type": "dataset" if entry["kind"] == "set" else "model"}
-    commit = HfApi().repo_info(**where, revision=entry["revision"], timeout=PATIENCE).sha
-    Count.say()
-    tree = HfApi().list_repo_tree(**where, revision=commit, recursive=True)
-    files = {file.path: file for file in tree if hasattr(file, "size")}
-    Count.say()
+    info = api.repo_info(**where, revision=entry["revision"], files_metadata=True)
+    files = {file.rfilename: file for file in info.siblings}
     names = wanted(entry, list(files), tokenizer_only)
     if not names:
         raise Unavailable("the Hub's repository does not hold the files that are expected there")
-    missing = []
-    for name in names:
-        path = try_to_load_from_cache(**where, filename=name, revision=commit)
-        if not isinstance(path, str) or (recheck and not intact(Path(path), files[name])):
-            missing.append(name)
+    folder = storage(entry) / "snapshots" / info.sha
+    missing = [name for name in names if not ((folder / name).is_file() and intact(folder / name, files[name]))]
     Count.total = sum(files[name].size for name in missing)
     if limit is not None and Count.total > limit * 1e6:
         raise TooLarge(Count.total / 1e6)
-    if Count.total > (free := free_space(storage(entry))):
+    if Count.total > (free := shutil.disk_usage(next(path for path in folder.parents if path.is_dir())).free):
         raise Unavailable(f"the disk has {free / 1e6:,.0f} MB free and it needs {Count.total / 1e6:,.0f}")
-    for name in names:
-        path = Path(hf_hub_download(**where, filename=name, revision=commit, tqdm_class=Count))
-        if name in missing and not intact(path, files[name]):
-            raise Unavailable(f"{path.name} arrived damaged (its hash differs)")
-    remember(entry, commit)
-    return path.parents[name.count("/")]
-
-
-def free_space(folder: Path) -> int:
-    """The bytes that are free where the folder is or will be."""
-    while not folder.is_dir():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
+    for name in missing:
+        api.hf_hub_download(**where, filename=name, revision=info.sha, cache_dir=storage(entry).parent, tqdm_class=Count)
+        if not intact(folder / name, files[name]):
+            raise Unavailable(f"{name} arrived damaged (its hash differs)")
+    io.write_atomically(storage(entry) / "refs" / entry["revision"], info.sha.encode())
+    return folder
 
 
 def intact(path: Path, file) -> bool:
     """Whether the file has the hash that the Hub lists; where not, it is taken out of the cache."""
-    if file.lfs:
-        digest, expected = hashlib.sha256(), file.lfs.sha256
-    else:  # git's own hash of a small file
-        digest, expected = hashlib.sha1(b"blob %d\0" % path.stat().st_size), file.blob_id
+    digest = hashlib.sha256() if file.lfs else hashlib.sha1(b"blob %d\0" % path.stat().st_size)  # git's, of a small file
     with path.open("rb") as content:
         while block := content.read(1 << 24):
             digest.update(block)
-            Count.say()
-    if digest.hexdigest() == expected:
+            Count.beat()
+    if digest.hexdigest() == (file.lfs.sha256 if file.lfs else file.blob_id):
         return True
     path.resolve().unlink()
     path.unlink(missing_ok=True)
     return False
 
 
-def remember(entry: dict, commit: str) -> None:
-    """Notes which commit the revision is, as the library does where it is not given the commit."""
-    reference = storage(entry) / "refs" / entry["revision"]
-    if not reference.is_file() or reference.read_text(encoding="utf-8") != commit:
-        reference.parent.mkdir(parents=True, exist_ok=True)
-        io.write_atomically(reference, commit.encode())
+NO_HUB, BROKEN_OFF = "what answers at {address} is not the Hub", "the download broke off"
+NO_ADDRESS, UNREACHABLE = "HF_ENDPOINT is {address!r}, which is no web address", "the Hub cannot be reached"
+REFUSED = "the Hub refuses access ({sign}): log in with `hf auth login`, or set HF_TOKEN to a token that has the right to it"
+READ_ONLY = "the cache {cache} cannot be written"
+REASONS = {  # an error's class, its HTTP status or the system's name of it -> what to say
+    "GatedRepoError": "it is gated: ask for access at https://huggingface.co/{hub}, then log in with `hf auth login` or set "
+    "HF_TOKEN",
+    "RevisionNotFoundError": "the Hub has no revision {revision} of {hub}",
+    "RepositoryNotFoundError": "the Hub has no {hub}, or keeps it private",
+    "RemoteEntryNotFoundError": "the Hub lacks one of its files (404)",
+    **dict.fromkeys(("FileMetadataError", "JSONDecodeError"), NO_HUB),
+    **dict.fromkeys(("RemoteProtocolError", "ReadError"), BROKEN_OFF),
+    **dict.fromkeys(("UnsupportedProtocol", "InvalidURL", "LocalProtocolError"), NO_ADDRESS),
+    **dict.fromkeys(("ConnectError", "ProxyError"), UNREACHABLE),
+    **dict.fromkeys((401, 403), REFUSED),
+    404: "the Hub has no {hub} (404)",
+    429: "the Hub takes no more requests from here for now (429)",
+    "ENOSPC": "the disk is full",
+    **dict.fromkeys(("EACCES", "EPERM", "EROFS", "ENOTDIR"), READ_ONLY),
+}
 
 
-def explain(error: BaseException, entry: dict) -> str | None:
-    """The reason in a few words; None for what nobody expected."""
-    from huggingface_hub import errors
-
-    chain = [error]
-    while following := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(following)
-    for link in chain:
+def explain(error: BaseException, entry: dict) -> str:
+    """The reason in a few words, from the first error in the chain of causes that says something."""
+    link = error
+    while link:
         if isinstance(link, Unavailable):
             return str(link)
-        if isinstance(link, errors.GatedRepoError):
-            return (
-                f"it is gated: ask for access at https://huggingface.co/{entry['hub']}, then log in with "
-                "`hf auth login` or set HF_TOKEN"
-            )
-        if isinstance(link, errors.RevisionNotFoundError):
-            return f"the Hub has no revision {entry['revision']} of {entry['hub']}"
-        if isinstance(link, errors.RepositoryNotFoundError):
-            return f"the Hub has no {entry['hub']}, or keeps it private"
-        if isinstance(link, errors.EntryNotFoundError) and not isinstance(link, errors.LocalEntryNotFoundError):
-            return "the Hub lacks one of its files (404)"
-        if code := getattr(getattr(link, "response", None), "status_code", None):
-            return f"the Hub has no {entry['hub']} (404)" if code == 404 else _status(code)
-        if isinstance(link, OSError) and link.errno == errno.ENOSPC:
-            return "the disk is full"
-        if isinstance(link, PermissionError):
-            return f"the cache {storage(entry).parent} cannot be written"
-        name = type(link).__name__
-        if name in ("FileMetadataError", "JSONDecodeError"):
-            return f"what answers at {os.environ.get('HF_ENDPOINT') or 'its address'} is not the Hub"
-        if "Consistency check" in str(link) or name in ("RemoteProtocolError", "ReadError"):
-            return "the download broke off"
-        if name in ("UnsupportedProtocol", "InvalidURL", "LocalProtocolError"):
-            return f"HF_ENDPOINT is {os.environ.get('HF_ENDPOINT')!r}, which is no web address"
-        if "Timeout" in name:
-            return f"the Hub sent no byte for {PATIENCE} seconds"
-        if name in ("ConnectError", "ProxyError"):
-            return "the Hub cannot be reached"
-    return None
+        status = getattr(getattr(link, "response", None), "status_code", None)
+        for sign in (type(link).__name__, status, errno.errorcode.get(getattr(link, "errno", None))):
+            if sign in REASONS:
+                place = {"address": os.environ.get("HF_ENDPOINT") or ADDRESS, "cache": storage(entry).parent}
+                return REASONS[sign].format(**entry, **place, sign=sign)
+        if status:
+            return f"the Hub is out of order ({status})"
+        link = link.__cause__ or link.__context__
+    return f"the download failed ({type(error).__name__}: {' '.join(str(error).split())[:150]})"
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
+    main(**json.loads(sys.argv[1]))

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.data import hub
+from utils.data.packages import DamagedFile
+from utils.io import shown
 from utils.worlds import arithmetic, stories
 
 if TYPE_CHECKING:
@@ -105,15 +107,30 @@ def with_all_splits(parts: datasets.DatasetDict) -> datasets.DatasetDict:
 
 
 def _written_split(entry: dict, path: Path) -> datasets.Dataset:
-    """A split that was written for the course: a JSON object a line. Stars also give the label of the sentiment."""
+    """A split that was written for the course: a JSON object a line. Stars also give the label of the sentiment.
+
+    Raises DamagedFile, with the number of the line, where the file is cut off or holds something else.
+    """
     from datasets import Dataset
 
-    with path.open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
-    columns = entry["columns"]
-    if "label" in columns and "stars" in columns:
-        rows = [row | {"label": -1 if row["stars"] == 3 else int(row["stars"] > 3)} for row in rows]  # -1: neither
-    return Dataset.from_dict({name: [row[name] for row in rows] for name in columns}, features=features(columns))
+    columns, rows = entry["columns"], []
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                if "label" in columns and "stars" in columns:
+                    row["label"] = -1 if row["stars"] == 3 else int(row["stars"] > 3)  # -1: neither
+                rows.append([row[name] for name in columns])
+            except (ValueError, TypeError, KeyError):
+                text = line.decode(errors="replace").strip()
+                raise _damaged(path, f"line {number} is no row with {', '.join(columns)}, but {text[:40]!r}") from None
+    if not rows:
+        raise _damaged(path, "it is empty")
+    return Dataset.from_dict(dict(zip(columns, zip(*rows))), features=features(columns))
+
+
+def _damaged(path: Path, what: str) -> DamagedFile:
+    return DamagedFile(f"{shown(path)} is damaged: {what}. Get it again: git checkout -- {shown(path)}")
 
 
 def _hub_split(entry: dict, folder: Path, split: str) -> datasets.Dataset:

@@ -88,7 +88,7 @@ def execute(path: Path, **extra: str) -> tuple[dict, float, float]:
     import nbformat
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-    notebook = nbformat.from_dict(lessons.read_notebook(path))
+    notebook = nbformat.read(path, as_version=4)
     cells = [(index, cell) for index, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
     client = client_here(notebook)
     start = time.monotonic()

@@ -50,8 +50,9 @@ class Lesson:
 def table() -> tuple[Lesson, ...]:
     """The lessons of data/lessons.toml. Raises DamagedFile where that cannot be read."""
     try:
-        return tuple(Lesson(**entry) for entry in tomllib.loads(read_text(TABLE))["lesson"])
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        lessons = tuple(Lesson(**entry) for entry in tomllib.loads(read_text(TABLE))["lesson"])
+        return tuple(sorted(lessons, key=lambda lesson: lesson.number))
+    except (ValueError, KeyError, TypeError) as error:
         raise DamagedFile(TABLE, f"it is no table of lessons ({error})") from None
 
 
@@ -118,7 +119,7 @@ def read_notebook(path: Path) -> dict:
         notebook = json.loads(read_text(path))
         for cell in notebook["cells"]:
             cell["cell_type"], cell["source"], cell["metadata"].get("tags")
-        notebook["metadata"].get("course", {}).get("peak_mb")
+        float(notebook["metadata"].get("course", {}).get("peak_mb", 0))
     except (ValueError, LookupError, TypeError, AttributeError):
         raise DamagedFile(path, "it is no notebook") from None
     return notebook

@@ -6,6 +6,7 @@ long as `lab` lives: where the line breaks off, however `lab` ended, the server 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -95,8 +96,9 @@ def start(options: list[str], log) -> subprocess.Popen:
     server = subprocess.Popen(
         [sys.executable, "-m", "utils.cli.lab"], cwd=ROOT, env=variables, stdin=subprocess.PIPE, stdout=log, stderr=log, **apart
     )
-    server.stdin.write(json.dumps(options).encode() + b"\n")  # and not on its command line, where others could read the token
-    server.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it has ended already, and `wait` says why
+        server.stdin.write(json.dumps(options).encode() + b"\n")  # not its command line: there others could read the token
+        server.stdin.flush()
     return server
 
 

@@ -502,6 +502,15 @@ def test_an_address_of_another_form_is_refused(course, address):
         lessons.stamp_address(address, course)
 
 
+def test_the_set_up_cell_says_what_to_do_where_no_address_is_set(monkeypatch):
+    notebook = nbformat.read(lessons.notebook_path(ROOT, lessons.find(3)), as_version=4)
+    (source,) = [one.source for one in notebook.cells if "setup" in one.metadata.get("tags", [])]
+    monkeypatch.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("nothing must be fetched"))
+    with pytest.raises(AssertionError, match="does not say where.*python -m utils address OWNER/NAME"):
+        exec(source.replace(lessons.address(), "OWNER/transformers-course"), {})
+
+
 # --- the environment ----------------------------------------------------------------------------------------------
 
 

@@ -125,7 +125,7 @@ def end_with_input() -> None:
     """Ends this process as soon as its standard input does: whoever started it is gone."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1):
+        while os.read(0, 1):  # not by sys.stdin: a thread that waits in it stops Python from ending
             pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(10)  # for the kernels to be stopped

@@ -238,6 +238,7 @@ def test_bench_runs_the_table_in_the_environment(monkeypatch):
     assert launcher.main(["bench"]) == 3
 
 
+@pytest.mark.slow
 def test_the_table_of_speeds(monkeypatch, capsys):
     monkeypatch.setattr(bench, "TEXT_SIZE", 1_000)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
@@ -997,14 +998,13 @@ def test_outputs_are_compared_only_where_they_were_made(course, monkeypatch, sys
 # --- copy ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_copy_has_no_outputs_and_no_solutions(course):
-    path = lesson_3(course, v4.new_markdown_cell("### Solution"), cell("secret = 1", "solution"), cell("print(1)"))
+def test_a_copy_has_no_outputs_and_no_solutions(in_course, capsys):
+    path = lesson_3(in_course, v4.new_markdown_cell("### Solution"), cell("secret = 1", "solution"), cell("print(1)"))
     notebook = json.loads(path.read_text(encoding="utf-8"))
     notebook["cells"][2].update(execution_count=2, outputs=[v4.new_output("stream", name="stdout", text="1\n")])
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    result = command(course, "copy", "3")
-    assert result.returncode == 0 and "my_course/03_tokenization.ipynb" in result.stdout
-    mine = course / "my_course" / "03_tokenization.ipynb"
+    assert launcher.main(["copy", "3"]) == 0 and "my_course/03_tokenization.ipynb" in capsys.readouterr().out
+    mine = in_course / "my_course" / "03_tokenization.ipynb"
     copied = nbformat.read(mine, as_version=4)
     nbformat.validate(copied)
     assert [one.source for one in copied.cells] == ["### Solution", "print(1)"]
@@ -1012,19 +1012,19 @@ def test_a_copy_has_no_outputs_and_no_solutions(course):
     assert json.loads(path.read_text(encoding="utf-8")) == notebook
 
 
-def test_a_copy_is_refreshed_until_the_student_writes_in_it(course):
-    lesson_3(course, cell("old"))
-    assert command(course, "copy", "3").returncode == 0
-    mine = course / "my_course" / "03_tokenization.ipynb"
+def test_a_copy_is_refreshed_until_the_student_writes_in_it(in_course, capsys):
+    lesson_3(in_course, cell("old"))
+    assert launcher.main(["copy", "3"]) == 0
+    mine = in_course / "my_course" / "03_tokenization.ipynb"
     copied = nbformat.read(mine, as_version=4)
     copied.cells[0].outputs = [v4.new_output("stream", name="stdout", text="ran\n")]
     nbformat.write(copied, mine)  # having run it is not work that a fresh copy would lose
-    lesson_3(course, cell("new"))
-    assert command(course, "copy", "3").returncode == 0
+    lesson_3(in_course, cell("new"))
+    assert launcher.main(["copy", "3"]) == 0
     assert nbformat.read(mine, as_version=4).cells[0].source == "new"
     mine.write_text(mine.read_text().replace('"new"', '"my answer"'))
     work = mine.read_bytes()
-    assert "holds your work" in one_line(command(course, "copy", "3"))
+    assert launcher.main(["copy", "3"]) == 1 and "holds your work" in capsys.readouterr().err
     assert mine.read_bytes() == work
 
 

@@ -1,5 +1,6 @@
 """`python -m utils`: looks at the Python version before anything that an older Python could not read."""
 
+import os
 import sys
 
 if sys.version_info < (3, 11):
@@ -9,7 +10,15 @@ if sys.version_info < (3, 11):
         % sys.version_info[:2]
     )
 
-from utils.cli.launcher import main  # noqa: E402  (the version comes first)
+if not __package__:  # `python utils`: this folder is on the path then, and not the one that it lies in
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from utils.io import CommandError  # noqa: E402  (the version comes first)
+
+try:
+    from utils.cli.launcher import main
+except CommandError as error:  # the table of the lessons is damaged
+    sys.exit(f"error: {error}")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,15 +11,18 @@ PyTorch is imported inside the functions, so that importing this module costs no
 from __future__ import annotations
 
 import functools
-import os
 import random
 import time
 from typing import TYPE_CHECKING
 
+from utils.io import CommandError, setting
+
 if TYPE_CHECKING:
     import torch
 
-MOST_THREADS = 1024  # far above any machine's cores; PyTorch would try to start millions
+
+class DeviceMissing(CommandError, RuntimeError):
+    """COURSE_DEVICE names a device that this machine does not have."""
 
 
 @functools.lru_cache(maxsize=None)
@@ -29,18 +32,15 @@ def detect_device() -> str:
     A GPU is trusted only after one small computation on it agrees with the CPU. COURSE_DEVICE overrides the choice.
 
     Raises:
-        ValueError: COURSE_DEVICE names no known device.
-        RuntimeError: COURSE_DEVICE names a device that this machine does not have.
+        SettingError: COURSE_DEVICE names no known device.
+        DeviceMissing: COURSE_DEVICE names a device that this machine does not have.
     """
     import torch
 
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    wanted = os.environ.get("COURSE_DEVICE", "").strip().lower()
-    if wanted:
-        if wanted not in present:
-            raise ValueError(f"COURSE_DEVICE is {wanted!r}, which is no device. Set it to cpu, cuda or mps, or unset it.")
+    if wanted := setting("COURSE_DEVICE"):
         if not present[wanted]:
-            raise RuntimeError(
+            raise DeviceMissing(
                 f"COURSE_DEVICE asks for {wanted!r}, but PyTorch finds no such device on this machine. "
                 "Unset COURSE_DEVICE to use what is there."
             )
@@ -93,10 +93,7 @@ def set_threads() -> int:
     """Gives PyTorch the number of CPU threads that COURSE_THREADS asks for, if it does; returns the number in use."""
     import torch
 
-    wanted = os.environ.get("COURSE_THREADS", "").strip()
-    if wanted:
-        if not wanted.isdecimal() or not 1 <= int(wanted) <= MOST_THREADS:
-            raise ValueError(f"COURSE_THREADS is {wanted!r}. Set it to a whole number from 1 to {MOST_THREADS}, or unset it.")
+    if wanted := setting("COURSE_THREADS"):
         torch.set_num_threads(int(wanted))
     return torch.get_num_threads()
 

@@ -1,5 +1,5 @@
-"""What everything else stands on: the course's folder, whole files, messages, the error that a command prints, and
-whether a web address answers.
+"""What everything else stands on: the course's folder, whole files, messages, the error that a command prints, the
+course's variables, and whether a web address answers.
 
 Standard library only: the commands run before anything is installed.
 """
@@ -10,6 +10,7 @@ import http.client
 import importlib.metadata
 import json
 import os
+import re
 import tempfile
 import threading
 import urllib.error
@@ -26,6 +27,45 @@ class CommandError(Exception):
 
     code = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in a lesson, in the place of a page of calls."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+class DamagedFile(CommandError):
+    """A file of the course cannot be read as what it is; the message names it and the way out."""
+
+    def __init__(self, path: Path, why: str):
+        super().__init__(
+            f"{shown(path)} is damaged: {why}. Get the course's own back with `git checkout -- {shown(path)}` "
+            f"(within an unfinished merge: `git checkout HEAD -- {shown(path)}`)."
+        )
+
+
+class SettingError(CommandError, ValueError):
+    """One of the course's variables has a value that it cannot have."""
+
+
+SETTINGS = {
+    "COURSE_DEVICE": (("cpu", "cuda", "mps"), "cpu, cuda or mps"),
+    "COURSE_HUB": (("on", "off"), "on or off"),
+    # the bound is far above any machine's cores; PyTorch would try to start millions
+    "COURSE_THREADS": (tuple(map(str, range(1, 1025))), "a whole number from 1 to 1024"),
+}
+
+
+def setting(name: str) -> str:
+    """What a variable of the course says, in lower case; "" where it is not set.
+
+    Raises:
+        SettingError: it has a value that it cannot have.
+    """
+    value = os.environ.get(name, "").strip().lower()
+    allowed, in_words = SETTINGS[name]
+    if value and value not in allowed:
+        raise SettingError(f"{name} is {value!r}. Set it to {in_words}, or unset it.")
+    return value
+
 
 def say(line: str) -> None:
     """Prints a line at once, also into a pipe."""
@@ -36,6 +76,23 @@ def shown(path: Path) -> str:
     """A path as a message names it: from the course's folder on, with forward slashes."""
     path = Path(path)
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of the course.
+
+    Raises:
+        DamagedFile: it is missing, is no text, or git left the marks of a conflict in it.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise DamagedFile(path, "it is missing") from None
+    except UnicodeDecodeError:
+        raise DamagedFile(path, "it is no text in UTF-8") from None
+    if re.search(r"(?m)^(<{7}|>{7})( |$)", text):
+        raise DamagedFile(path, "git left the marks of a conflict in it")
+    return text
 
 
 @contextmanager

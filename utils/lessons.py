@@ -9,14 +9,14 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.io import ROOT, CommandError, write_atomically
+from utils.io import ROOT, CommandError, DamagedFile, read_text, write_atomically
 
 TABLE = ROOT / "data" / "lessons.toml"
 MEMORY_GB = 4.0  # the bound that every lesson keeps; a lesson that has run carries its own measurement
 
 # GitHub's rules: an owner is letters, digits and single hyphens inside; a name is letters, digits, dots, _ and -.
 ADDRESS = re.compile(r"[A-Za-z0-9](?:-?[A-Za-z0-9]){0,38}/[A-Za-z0-9._-]{1,100}")
-REPOSITORY = re.compile(rb'(?m)^repository = "([^"]+)"')
+REPOSITORY = re.compile(r'(?m)^repository = "([^"]+)"')
 
 
 class UnknownLesson(CommandError):
@@ -47,7 +47,16 @@ class Lesson:
         return f"{self.name}.ipynb"
 
 
-LESSONS = tuple(Lesson(**entry) for entry in tomllib.loads(TABLE.read_text(encoding="utf-8"))["lesson"])
+def table() -> tuple[Lesson, ...]:
+    """The lessons of data/lessons.toml. Raises DamagedFile where that cannot be read."""
+    try:
+        lessons = tuple(Lesson(**entry) for entry in tomllib.loads(read_text(TABLE))["lesson"])
+        return tuple(sorted(lessons, key=lambda lesson: lesson.number))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFile(TABLE, f"it is no table of lessons ({error})") from None
+
+
+LESSONS = table()
 
 
 def find(number: int | str) -> Lesson:
@@ -59,10 +68,10 @@ def find(number: int | str) -> Lesson:
     for lesson in LESSONS:
         if wanted in (lesson.name, lesson.name[3:]) or (wanted.isdecimal() and int(wanted) == lesson.number):
             return lesson
-    raise UnknownLesson(
-        f"there is no lesson {number}: the lessons are 1 to {len(LESSONS)}. "
-        f'The nearest is {nearest(wanted).number}, "{nearest(wanted).title}".'
-    )
+    there = f"there is no lesson {number}: the lessons are 1 to {len(LESSONS)}. "
+    if wanted[:1].isdecimal() and not wanted.isdecimal():
+        raise UnknownLesson(f"{there}Give single numbers, as in 1 2 3, or a range, as in 1-3.")
+    raise UnknownLesson(f'{there}The nearest is {nearest(wanted).number}, "{nearest(wanted).title}".')
 
 
 def nearest(wanted: str) -> Lesson:
@@ -83,8 +92,9 @@ def written(root: Path = ROOT) -> list[Lesson]:
 
 
 def chosen(numbers: list[str], root: Path) -> list[Lesson]:
-    """The lessons of these numbers, each once. Raises CommandError where one is unknown or not written yet."""
-    wanted = list(dict.fromkeys(find(number) for number in numbers))
+    """The lessons of these numbers and ranges ("2-4"), each once. Raises CommandError where one is unknown or not written
+    yet."""
+    wanted = list(dict.fromkeys(find(number) for text in numbers for number in expand(text)))
     there = written(root)
     for lesson in wanted:
         if lesson not in there:
@@ -95,17 +105,38 @@ def chosen(numbers: list[str], root: Path) -> list[Lesson]:
     return wanted
 
 
+def expand(text: str) -> list[str]:
+    """The numbers of a range ("2-4"); anything else as it is."""
+    ends = re.fullmatch(r"(\d{1,3})-(\d{1,3})", text.strip(), re.ASCII)
+    if not ends or int(ends[1]) > int(ends[2]):
+        return [text]
+    return [str(number) for number in range(int(ends[1]), int(ends[2]) + 1)]
+
+
+def read_notebook(path: Path) -> dict:
+    """A notebook as its file has it. Raises DamagedFile where it is none."""
+    try:
+        notebook = json.loads(read_text(path))
+        for cell in notebook["cells"]:
+            cell["cell_type"], cell["source"], cell["metadata"].get("tags")
+        float(notebook["metadata"].get("course", {}).get("peak_mb", 0))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise DamagedFile(path, "it is no notebook") from None
+    return notebook
+
+
 def measured(root: Path, lesson: Lesson) -> dict:
     """What the lesson's last run recorded: {"seconds", "peak_mb", "date"}, or {} where it has not run."""
     path = notebook_path(root, lesson)
-    if not path.is_file():
-        return {}
-    return json.loads(path.read_text(encoding="utf-8"))["metadata"].get("course", {})
+    return read_notebook(path)["metadata"].get("course", {}) if path.is_file() else {}
 
 
 def address(root: Path = ROOT) -> str:
-    """The repository's address, OWNER/NAME."""
-    return REPOSITORY.search((root / "data" / "lessons.toml").read_bytes())[1].decode()
+    """The repository's address, OWNER/NAME. Raises DamagedFile where the table does not say it."""
+    path = root / "data" / "lessons.toml"
+    if line := REPOSITORY.search(read_text(path)):
+        return line[1]
+    raise DamagedFile(path, 'it has no line `repository = "OWNER/NAME"`')
 
 
 def stamp_address(new: str, root: Path) -> list[Path]:

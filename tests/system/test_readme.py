@@ -6,7 +6,7 @@ import pytest
 
 from utils import lessons
 from utils.cli import launcher
-from utils.course.runtime import ROOT
+from utils.io import ROOT, SETTINGS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"(?m)^\| (\d+) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \|$", README)
@@ -26,7 +26,7 @@ def test_a_row_says_what_is_there(row):
         return
     assert status == "ready"
     assert f"(notebooks/{lesson.file})" in title
-    assert f"https://colab.research.google.com/github/{lessons.REPOSITORY}/blob/main/notebooks/{lesson.file}" in colab
+    assert f"https://colab.research.google.com/github/{lessons.address()}/blob/main/notebooks/{lesson.file}" in colab
     measured = lessons.measured(ROOT, lesson)["seconds"]
     assert measured / 2 <= int(run_time.removesuffix(" s")) <= 2 * measured
 
@@ -34,6 +34,10 @@ def test_a_row_says_what_is_there(row):
 def test_every_command_is_in_the_table():
     _, commands = launcher.make_parser()
     assert re.findall(r"(?m)^\| `(\w+)[^`]*` \|", README.partition("## Commands")[2].partition("Device and Hub")[0]) == commands
+
+
+def test_every_variable_is_in_the_table():
+    assert re.findall(r"(?m)^\| `(COURSE_\w+)` \|", README) == list(SETTINGS)
 
 
 def test_local_links_resolve():

@@ -16,7 +16,7 @@ from pathlib import Path
 from utils import lessons
 from utils.cli import environment
 from utils.data import hub
-from utils.io import ROOT, CommandError, child_environment, say
+from utils.io import ROOT, CommandError, DamagedFile, child_environment, say, setting
 
 VERDICT = 30  # width of the column
 
@@ -25,29 +25,42 @@ ASK_ENVIRONMENT = """
 import json
 from utils import device
 from utils.data import hub
-print(json.dumps({"device": device.detect_device(), "hub": hub.reachable()}))
+try:
+    found = device.detect_device()
+except device.DeviceMissing as error:
+    found = str(error)
+print(json.dumps({"device": found, "hub": hub.reachable()}))
 """
 
 
 def examine() -> None:
-    """Prints the report."""
-    python = environment.find()
+    """Prints the report; goes on where a file of the course is damaged."""
+    try:
+        python = environment.find()
+        complete = packages(python)
+    except DamagedFile as error:
+        python, complete = None, str(error)
     known = ask(python) if python else {}
     total, free = memory_gb()
     for name, value in [
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
         ("Memory", f"{total:.1f} GB, {free:.1f} GB of it free" if total else "could not be measured"),
         ("Disk", f"{shutil.disk_usage(ROOT).free / 1e9:.1f} GB free where the course lies"),
-        ("Packages", packages(python)),
+        ("Packages", complete),
         ("Device", known.get("device") or device_without_torch()),
         ("Hub", hub_state(known.get("hub"))),
     ]:
         say(f"{name:<10} {value}")
     say("")
     say(f"{'Lesson':<50} {'Memory':>6}  {'Verdict':<{VERDICT}}  {'A GPU adds':<23}  The Hub adds")
+    damaged = []
     for lesson in lessons.LESSONS:
-        say(row(lesson, total, free))
-    say("")
+        try:
+            say(row(lesson, total, free))
+        except DamagedFile as error:
+            say(f"{title(lesson):<50} {'-':>6}  damaged: see below")
+            damaged.append(str(error))
+    say("\n".join(["", *damaged]))
     say(f"Memory is the last run's peak on a CPU; a lesson not run yet keeps within {lessons.MEMORY_GB:.0f} GB.")
 
 
@@ -78,13 +91,15 @@ def packages(python: Path | None) -> str:
 
 
 def device_without_torch() -> str:
+    if wanted := setting("COURSE_DEVICE"):
+        return f"{wanted}, as COURSE_DEVICE says; whether it is here, PyTorch will say once it is installed"
     if environment.has_nvidia():
         return "an NVIDIA driver is here; PyTorch will say more once it is installed"
     return "cpu, as far as can be seen without PyTorch"
 
 
 def hub_state(reachable: bool | None) -> str:
-    if (switch := os.environ.get("COURSE_HUB")) in ("on", "off"):
+    if switch := setting("COURSE_HUB"):
         return f"switched {switch} by COURSE_HUB={switch}"
     if reachable is None:
         reachable = hub.reachable()
@@ -94,9 +109,12 @@ def hub_state(reachable: bool | None) -> str:
 def row(lesson: lessons.Lesson, total: float, free: float) -> str:
     need = lessons.measured(ROOT, lesson).get("peak_mb", 0) / 1000
     memory = f"{need:.1f} GB" if need else "-"
-    title = f"{lesson.number:>2} {lesson.title}"
     ruling = verdict(lesson, need or lessons.MEMORY_GB, total, free)
-    return f"{title:<50} {memory:>6}  {ruling:<{VERDICT}}  {lesson.gpu or '-':<23}  {lesson.hub or '-'}"
+    return f"{title(lesson):<50} {memory:>6}  {ruling:<{VERDICT}}  {lesson.gpu or '-':<23}  {lesson.hub or '-'}"
+
+
+def title(lesson: lessons.Lesson) -> str:
+    return f"{lesson.number:>2} {lesson.title}"
 
 
 def verdict(lesson: lessons.Lesson, need: float, total: float, free: float) -> str:

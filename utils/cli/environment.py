@@ -5,6 +5,7 @@ Standard library only: this runs before anything is installed.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import importlib.metadata
@@ -16,11 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.io import ROOT, CommandError, child_environment, http_status, say, write_atomically
+from utils.io import ROOT, CommandError, DamagedFile, child_environment, http_status, read_text, say, write_atomically
 
 VENV = ROOT / ".venv"
 STAMP = "course-ready.txt"  # in .venv: written when an installation is complete, with the hash of what was asked for
 SHOWN = ("Downloading", "Using cached", "Processing", "Installing collected", "Successfully", "ERROR")  # of pip's lines
+# What pip's settings may say: where packages come from. Where they go is the course's (PIP_USER=1, `user = true`, a target).
+SOURCES = ("index-url", "extra-index-url", "find-links", "no-index", "trusted-host", "cert", "client-cert", "proxy")
+SOURCES += ("timeout", "default-timeout", "cache-dir", "keyring-provider")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # Sums of the wheels' sizes and of what lies on disk after them, torch 2.13, measured on Linux.
@@ -49,7 +53,7 @@ REPRODUCIBLE = {
 def requirements(part: str | None = None) -> list[str]:
     """The lines of requirements.txt, of one part ("lessons", "commands") or of both."""
     lines, section = [], None
-    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    for line in read_text(ROOT / "requirements.txt").splitlines():
         if heading := re.match(r"# \[(\w+)\]", line):
             section = heading[1]
         requirement = line.partition("#")[0].strip()
@@ -59,15 +63,19 @@ def requirements(part: str | None = None) -> list[str]:
 
 
 def missing(part: str | None = None) -> list[str]:
-    """The requirements that the running interpreter does not satisfy."""
+    """The requirements that the running interpreter does not satisfy. Raises DamagedFile where one is no requirement."""
     try:
-        from packaging.requirements import Requirement
+        from packaging.requirements import InvalidRequirement, Requirement
     except ImportError:
         try:
-            from pip._vendor.packaging.requirements import Requirement
+            from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
         except ImportError:
             return requirements(part)
-    return [line for line in requirements(part) if not satisfied(Requirement(line))]
+    try:
+        return [line for line in requirements(part) if not satisfied(Requirement(line))]
+    except InvalidRequirement as error:
+        reason = str(error).splitlines()[0]
+        raise DamagedFile(ROOT / "requirements.txt", f"it asks for something that is no package ({reason})") from None
 
 
 def satisfied(requirement) -> bool:
@@ -80,9 +88,9 @@ def satisfied(requirement) -> bool:
 
 
 def fingerprint() -> str:
-    """The hash of what an installation is made from."""
-    files = (ROOT / "requirements.txt", ROOT / "constraints.txt")
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    """The hash of what an installation is made from. Raises DamagedFile where that cannot be read."""
+    texts = [read_text(ROOT / name) for name in ("requirements.txt", "constraints.txt")]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def venv_python() -> Path:
@@ -96,8 +104,8 @@ def running_in_venv() -> bool:
 def stamped() -> bool:
     """Whether .venv was installed to the end, from the requirements as they are now."""
     try:
-        return (VENV / STAMP).read_text(encoding="utf-8") == fingerprint()
-    except FileNotFoundError:
+        return (VENV / STAMP).read_bytes() == fingerprint().encode()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return False
 
 
@@ -245,7 +253,9 @@ def install_missing() -> None:
         return
     say(f"Installing what is missing here: {', '.join(lacking)}")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", *lacking]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", env=child_environment())
+    done = subprocess.run(
+        command, capture_output=True, encoding="utf-8", errors="replace", env=pip_environment(Path(sys.executable))
+    )
     if done.returncode:
         last = " / ".join((done.stdout + done.stderr).splitlines()[-3:])
         raise CommandError(f"pip could not install {', '.join(lacking)}: {last}. Check the network and run this cell again.")
@@ -276,7 +286,7 @@ def pip_install(python: Path, arguments: list[str]) -> tuple[int, list[str]]:
         stdin=subprocess.DEVNULL,
         encoding="utf-8",
         errors="replace",
-        env=pip_environment(),
+        env=pip_environment(python),
         cwd=ROOT,
     ) as process:
         with open(VENV / "install.log", "a", encoding="utf-8") as log:
@@ -288,10 +298,20 @@ def pip_install(python: Path, arguments: list[str]) -> tuple[int, list[str]]:
     return process.returncode, output
 
 
-def pip_environment() -> dict[str, str]:
-    """The environment variables of pip: what a user's own settings say on where to install does not hold here."""
-    # PIP_USER=1 or `user = true` in pip's configuration would be refused in a virtual environment.
-    return child_environment(PIP_USER="0", PIP_TARGET="", PIP_PREFIX="", PIP_ROOT="", PIP_REQUIRE_VIRTUALENV="0")
+def pip_environment(python: Path) -> dict[str, str]:
+    """The environment variables of pip: of the user's own settings, in variables and files, those in SOURCES alone."""
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"],
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=child_environment(PIP_USER="0"),  # with `user = true` it would list the user's file alone
+    )
+    settings = re.findall(r"(?m)^(global|install|:env:)\.([\w-]+)=('.*'|\".*\")$", listed.stdout)
+    settings.sort(key=lambda setting: ("global", "install", ":env:").index(setting[0]))  # the later one holds
+    kept = {f"PIP_{name.upper().replace('-', '_')}": ast.literal_eval(text) for _, name, text in settings if name in SOURCES}
+    others = {name: value for name, value in child_environment().items() if not name.upper().startswith("PIP_")}
+    return {**others, **kept, "PIP_CONFIG_FILE": os.devnull}
 
 
 # --- what went wrong ----------------------------------------------------------------------------------------------

@@ -6,23 +6,15 @@ import argparse
 import difflib
 import errno
 import os
-import secrets
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.request
-import webbrowser
 from pathlib import Path
 
 from utils import lessons
 from utils.cli import doctor, environment, notebooks
-from utils.io import ROOT, CommandError, child_environment, say
+from utils.io import ROOT, SETTINGS, CommandError, child_environment, say, setting
 
 LESSON_TESTS = ("tests/notebooks",)  # what is tested of each lesson
-FIRST_PORT = 8888
 
 
 class UsageError(CommandError):
@@ -62,7 +54,7 @@ def describe(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
         return f"the disk is full, so {error.filename or 'a file'} could not be written. Make room and try again."
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{error.filename} cannot be written. Copy the course to a folder of your own and try again."
+        return f"{error.filename or 'a file'} cannot be written. Copy the course to a folder of your own and try again."
     return f"{error}. Mend that and try again."
 
 
@@ -75,6 +67,8 @@ def run_command(arguments: list[str]) -> int:
     if not command.startswith("-") and command not in commands:
         raise UsageError(f"there is no command {command}. {suggestion(command, commands)}")
     options = parser.parse_args(arguments)
+    for name in SETTINGS:
+        setting(name)  # a value that it cannot have is refused in every command alike
     options.lessons = lessons.chosen(options.lessons, ROOT)
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
@@ -112,10 +106,10 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
     command.add_argument("--fast", action="store_true", help="the quick unit tests only")
     command = add("run", run, "executes notebooks and saves their outputs", installed=True, data=True)
-    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
+    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons, or a range: 1-3")
     command.add_argument("--record", action="store_true", help="first make their recorded runs in data/runs again")
     command = add("copy", copy, "writes your own copy of lessons, without outputs and solutions", installed=False)
-    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons")
+    command.add_argument("lessons", nargs="+", metavar="N", help="numbers of lessons, or a range: 1-3")
     command = add("prefetch", prefetch, "fetches what all lessons, or some, load, for a room without network", installed=True)
     command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
     command.add_argument("--large", action="store_true", help="also what is gated or larger than 200 MB")
@@ -128,6 +122,14 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/models/NAME")
     command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
     add("bench", bench, "prints the speed of the course's code beside the reference ones", installed=True)
+    add(
+        "update",
+        bring_newest,
+        "keeps what you changed in a lesson, in my_course, and brings the newest course",
+        installed=False,
+    )
+    command = add("install", install, "adds to this Python what the lessons need and it lacks: for Colab", installed=False)
+    command.add_argument("lessons", nargs="*", metavar="N", help="numbers of lessons (default: all)")
     command = add("address", address, "writes the repository's address into badges and set-up cells", installed=False)
     command.add_argument("address", metavar="OWNER/NAME", help="as in github.com/OWNER/NAME")
     return parser, list(commands.choices)
@@ -210,6 +212,16 @@ def train(options: argparse.Namespace) -> None:
     trainer.train(options.name, options.minutes, options.out, options.fresh)
 
 
+def bring_newest(options: argparse.Namespace) -> None:
+    from utils.cli import update
+
+    update.run()
+
+
+def install(options: argparse.Namespace) -> None:
+    environment.install_missing()
+
+
 def address(options: argparse.Namespace) -> None:
     changed = [path.relative_to(ROOT).as_posix() for path in lessons.stamp_address(options.address, ROOT)]
     say(f"{options.address} stands in {', '.join(changed)} now." if changed else f"{options.address} stood there.")
@@ -238,96 +250,6 @@ def test(options: argparse.Namespace) -> int:
 
 
 def lab(options: argparse.Namespace) -> int:
-    """JupyterLab until Ctrl-C; its address is printed once it answers."""
-    port = free_port()
-    token = secrets.token_hex(24)
-    page = f"/tree/notebooks/{options.lessons[0].file}" if options.lessons else ""
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        server = start_lab(port, token, log)
-        try:
-            wait_for_lab(server, port, token, log)
-            url = f"http://127.0.0.1:{port}/lab{page}?token={token}"
-            say(url)
-            say("JupyterLab runs until you press Ctrl-C here.")
-            if not options.no_browser:
-                webbrowser.open(url)
-            return server.wait()
-        except KeyboardInterrupt:
-            say("\nJupyterLab is stopped.")
-            return 130
-        finally:
-            stop_lab(server, port, token)
+    from utils.cli import lab as jupyter
 
-
-# --- JupyterLab ---------------------------------------------------------------------------------------------------
-
-
-def free_port() -> int:
-    """The first port from 8888 on that nothing uses."""
-    for port in range(FIRST_PORT, FIRST_PORT + 100):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port != FIRST_PORT:
-            say(f"Port {FIRST_PORT} is in use, so this is on port {port}.")
-        return port
-    raise CommandError(f"the ports {FIRST_PORT} to {FIRST_PORT + 99} are all in use. Stop another server first.")
-
-
-def start_lab(port: int, token: str, log) -> subprocess.Popen:
-    """Starts the server apart from this terminal, so that Ctrl-C stops it through us and asks nothing.
-
-    Its kernels run in this environment, whatever other kernels the machine has registered.
-    """
-    command = [
-        sys.executable,
-        "-m",
-        "jupyterlab",
-        "--no-browser",
-        "--ServerApp.ip=127.0.0.1",
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        f"--ServerApp.root_dir={ROOT}",
-    ]
-    if os.name == "posix" and os.geteuid() == 0:
-        command.append("--allow-root")
-    variables = child_environment(JUPYTER_TOKEN=token, JUPYTER_PREFER_ENV_PATH="1", OMP_WAIT_POLICY="PASSIVE")
-    variables.pop("JUPYTER_PATH", None)
-    apart = {"start_new_session": True} if os.name == "posix" else {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    for ending in ("SIGTERM", "SIGHUP"):  # a closed terminal stops the server too; Windows has no SIGHUP
-        if hasattr(signal, ending):
-            signal.signal(getattr(signal, ending), lambda number, _: sys.exit(128 + number))
-    return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log, stdin=subprocess.DEVNULL, **apart)
-
-
-def ask_lab(port: int, token: str, path: str, method: str = "GET") -> None:
-    """Asks the server, past any proxy; raises OSError where it does not answer."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{path}", method=method, headers={"Authorization": f"token {token}"}
-    )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    direct.open(request, timeout=10).close()
-
-
-def wait_for_lab(server: subprocess.Popen, port: int, token: str, log, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            return ask_lab(port, token, "/api/status")
-        except OSError:
-            time.sleep(0.2)
-    log.seek(0)
-    last = "\n".join("  " + line for line in log.read().splitlines()[-6:])
-    raise CommandError(f"JupyterLab did not start. Its last lines:\n{last}")
-
-
-def stop_lab(server: subprocess.Popen, port: int, token: str) -> None:
-    """Asks the server to end, kernels included; ends it where it does not."""
-    try:
-        ask_lab(port, token, "/api/shutdown", "POST")
-        server.wait(timeout=15)
-    except (OSError, subprocess.TimeoutExpired):
-        server.terminate()
-        server.wait()
+    return jupyter.run(options.lessons[0].file if options.lessons else None, browser=not options.no_browser)

@@ -19,11 +19,13 @@ from pathlib import Path
 
 from utils import lessons
 from utils.cli import environment
-from utils.io import CommandError, child_environment, say, write_atomically
+from utils.io import CommandError, DamagedFile, child_environment, read_text, say, write_atomically
 from utils.lessons import Lesson
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 COPIES = "my_course"
+# As the lab's kernel says it (utils/cli/jupyter): else a lesson counts as changed when it is opened under another Python.
+LANGUAGE_VERSION = "3"
 
 # Asked of the kernel after the last cell, and not saved: its peak memory in MB.
 PEAK_MEMORY = """
@@ -53,15 +55,23 @@ def run(chosen: list[Lesson], root: Path, record: bool = False) -> None:
     """Executes lessons one after the other and saves each with its outputs; a table of time and memory at the end.
 
     record: before that, once with COURSE_RECORD=1, for the logs in data/runs that the lessons then draw.
-    Raises CommandError at the first cell that fails or writes to stderr; that notebook stays as it was.
+    Raises CommandError where a notebook is damaged, and at the first cell that fails or writes to stderr; that notebook
+    stays as it was.
     """
     rows = []
+    for lesson in chosen:
+        lessons.read_notebook(lessons.notebook_path(root, lesson))  # a damaged one is refused before the first runs
     for lesson in chosen:
         path = lessons.notebook_path(root, lesson)
         if record:
             execute(path, COURSE_RECORD="1")
         notebook, seconds, peak_mb = execute(path)
-        course = {"seconds": round(seconds), "peak_mb": round(peak_mb, -1), "date": datetime.date.today().isoformat()}
+        course = {
+            "seconds": round(seconds),
+            "peak_mb": round(peak_mb, -1),
+            "date": datetime.date.today().isoformat(),
+            "python": platform.python_version(),
+        }
         save(path, normalise(notebook, course))
         rows.append(f"{lesson.name:<52} {seconds:6.1f} s {peak_mb / 1000:6.2f} GB at its peak")
     say("\n".join(rows))
@@ -101,7 +111,7 @@ def execute(path: Path, **extra: str) -> tuple[dict, float, float]:
         client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
         peak_mb = float(notebook.cells.pop().outputs[0].text)
         info = client.wait_for_reply(client.kc.kernel_info())
-        notebook.metadata["language_info"] = info["content"]["language_info"]
+        notebook.metadata["language_info"] = info["content"]["language_info"] | {"version": LANGUAGE_VERSION}
     progress_end()
     return notebook, seconds, peak_mb
 
@@ -250,7 +260,7 @@ def nbval_mode(paths: list[Path]) -> tuple[str, str]:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return "--nbval-lax", f"outputs are compared on Linux x86-64 only, this is {sys.platform} {platform.machine()}"
     for path in paths:
-        saved = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("language_info", {}).get("version")
+        saved = lessons.read_notebook(path)["metadata"].get("course", {}).get("python")
         if saved != platform.python_version():
             return "--nbval-lax", f"{path.name} was saved by Python {saved}, this is {platform.python_version()}"
     for name, version in pinned("torch", "numpy", "transformers", "tokenizers", "nltk").items():
@@ -261,9 +271,11 @@ def nbval_mode(paths: list[Path]) -> tuple[str, str]:
 
 
 def pinned(*names: str) -> dict[str, str]:
-    """The versions that constraints.txt gives for these packages."""
-    lines = (environment.ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    versions = dict(line.split("==") for line in lines if "==" in line and not line.startswith("#"))
+    """The versions that constraints.txt gives for these packages. Raises DamagedFile where one is missing."""
+    path = environment.ROOT / "constraints.txt"
+    versions = dict(re.findall(r"(?m)^([\w.-]+)==([\w.+!-]+)$", read_text(path)))
+    if absent := [name for name in names if name not in versions]:
+        raise DamagedFile(path, f"it has no version of {', '.join(absent)}")
     return {name: versions[name] for name in names}
 
 
@@ -301,14 +313,15 @@ def untouched(path: Path) -> bool:
 
 
 def write_copy(lesson: Lesson, root: Path) -> Path:
-    """Writes the student's copy of a lesson into my_course/; raises CommandError where the student's work is there."""
+    """Writes the student's copy of a lesson into my_course/; raises CommandError where the student's work is there, or the
+    lesson is damaged."""
     path = root / COPIES / lesson.file
     if path.exists() and not untouched(path):
         raise CommandError(
             f"{COPIES}/{lesson.file} holds your work, so it stays as it is. To get a fresh copy, "
             f"rename yours first (for instance to {lesson.name}_mine.ipynb), then copy again."
         )
-    notebook = json.loads(lessons.notebook_path(root, lesson).read_text(encoding="utf-8"))
+    notebook = lessons.read_notebook(lessons.notebook_path(root, lesson))
     path.parent.mkdir(exist_ok=True)
     text = json.dumps(student_copy(notebook), indent=1, ensure_ascii=False) + "\n"
     write_atomically(path, text.encode())

@@ -53,7 +53,7 @@ def reachable(seconds: float = 4.0) -> bool:
     """Does the Hugging Face Hub answer within so many seconds? COURSE_HUB (on, off) overrides the question.
 
     Raises:
-        ValueError: COURSE_HUB is neither on nor off.
+        SettingError: COURSE_HUB is neither on nor off.
     """
     if wanted := setting():
         return wanted == "on"
@@ -67,12 +67,9 @@ def setting() -> str:
     """What COURSE_HUB says: "on", "off" or nothing. What is off stays off: the cache of the Hub is left out, too.
 
     Raises:
-        ValueError: COURSE_HUB is neither on nor off.
+        SettingError: COURSE_HUB is neither on nor off.
     """
-    wanted = os.environ.get("COURSE_HUB", "").strip().lower()
-    if wanted not in ("", "on", "off"):
-        raise ValueError(f"COURSE_HUB is {wanted!r}. Set it to on or off, or unset it.")
-    return wanted
+    return io.setting("COURSE_HUB")
 
 
 # --- what belongs to an entry of the catalog --------------------------------------------------------------------------

@@ -14,8 +14,12 @@ ALL = [row for rows in ROWS.values() for row in rows]
 WIRE = {f"article-{number}" for number in range(116, 156)}  # plain agency reports
 CUT = re.compile(r'(?<=[.!?])\s+(?=["A-Z0-9])|(?<=[.!?]")\s+(?=["A-Z0-9])')
 NUMERAL = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
-WORTH = {word: value for value, word in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split())}
+WORTH = {
+    word: value
+    for value, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+    )
+}
 WORTH |= {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # fmt: skip
 MOST = 4  # articles with the same number of three digits or more
 
@@ -65,7 +69,12 @@ def first_three(rows) -> float:
 
 
 def key_sentences(rows) -> float:
-    return np.mean([overlap(" ".join(CUT.split(row["article"])[index] for index in row["key_sentences"]), row["highlights"]) for row in rows])
+    return np.mean(
+        [
+            overlap(" ".join(CUT.split(row["article"])[index] for index in row["key_sentences"]), row["highlights"])
+            for row in rows
+        ]
+    )
 
 
 def wire(rows) -> list[dict]:
@@ -105,12 +114,23 @@ def test_what_the_first_sentences_reach_is_what_the_card_says():
     assert 0.39 <= first_three(wire(ALL)) <= 0.44, "as in real papers, the lead is strong here"
     assert first_three([row for row in ALL if row["id"] not in WIRE]) <= 0.34
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
-    for figure in (first_three(ALL), key_sentences(ALL), first_three(wire(ALL)), key_sentences(wire(ALL)), first_three(ROWS["test"])):
+    for figure in (
+        first_three(ALL),
+        key_sentences(ALL),
+        first_three(wire(ALL)),
+        key_sentences(wire(ALL)),
+        first_three(ROWS["test"]),
+    ):
         assert f"{figure:.3f}" in card
 
 
 def test_numbers_in_words_are_understood():
-    assert numbers("Forty-three of 1,900 boats, eleven thousand tonnes, one man and 3.5 per cent") == {"43", "1900", "11000", "3.5"}
+    assert numbers("Forty-three of 1,900 boats, eleven thousand tonnes, one man and 3.5 per cent") == {
+        "43",
+        "1900",
+        "11000",
+        "3.5",
+    }
 
 
 def test_an_invented_number_is_found():

@@ -119,7 +119,10 @@ def trees_accuracy(rows: list[dict], seeds=(0,)) -> float:
             model = GradientBoostingClassifier(n_estimators=60, max_depth=3, subsample=0.7, random_state=0)
             model.fit(np.r_[both(chosen[train], rejected[train]), both(rejected[train], chosen[train])],
                       np.repeat([1, 0], len(train)))  # fmt: skip
-            margins[test] = (model.predict_proba(both(chosen[test], rejected[test])) - model.predict_proba(both(rejected[test], chosen[test])))[:, 1]
+            margins[test] = (
+                model.predict_proba(both(chosen[test], rejected[test]))
+                - model.predict_proba(both(rejected[test], chosen[test]))
+            )[:, 1]
         scores.append(accuracy(margins))
     return float(np.mean(scores))
 

@@ -7,11 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.feature_extraction.text import (
-    ENGLISH_STOP_WORDS,
-    CountVectorizer,
-    TfidfVectorizer,
-)
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
@@ -176,7 +172,9 @@ def test_plain_questions_share_words_with_the_sentence_that_answers_them(rows):
 
 def test_the_answers_are_spread_over_the_text(rows):
     assert in_first_sentence(rows) <= 0.25
-    crowded = [{**row, "answers": {"text": ["x"], "answer_start": [0]}} if number % 2 else row for number, row in enumerate(rows)]
+    crowded = [
+        {**row, "answers": {"text": ["x"], "answer_start": [0]}} if number % 2 else row for number, row in enumerate(rows)
+    ]
     assert in_first_sentence(crowded) > 0.25
 
 
@@ -223,7 +221,10 @@ def test_long_texts_have_many_plain_questions(splits, rows):
 
 
 def test_both_kinds_ask_in_all_ways(rows):
-    openings = {kind: collections.Counter(opening(row["question"])[0] for row in rows if answerable(row) == kind) for kind in (True, False)}
+    openings = {
+        kind: collections.Counter(opening(row["question"])[0] for row in rows if answerable(row) == kind)
+        for kind in (True, False)
+    }
     assert sum(openings[False][word] for word in ("who", "whom", "whose", "why", "where")) >= 80
     quantities = [row for row in rows if re.match(r"How (much|many|long|high|old|large)\b", row["question"])]
     assert sum(answerable(row) for row in quantities) >= 2.5 * sum(not answerable(row) for row in quantities)
@@ -241,7 +242,9 @@ def test_the_card_gives_the_counts(splits, rows):
     assert line("questions", len) in card
     assert line("contexts", lambda found: len({context_of(row) for row in found})) in card
     assert line("unanswerable", lambda found: sum(not answerable(row) for row in found)) in card
-    assert line("with more than one accepted answer", lambda found: sum(len(row["answers"]["text"]) > 1 for row in found)) in card
+    assert (
+        line("with more than one accepted answer", lambda found: sum(len(row["answers"]["text"]) > 1 for row in found)) in card
+    )
     for kind in {row["hard"] for row in rows}:
         assert line(kind or "(none)", lambda found, kind=kind: sum(row["hard"] == kind for row in found)) in card
     short = [row for row in rows if not is_long(row)]

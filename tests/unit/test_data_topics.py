@@ -15,7 +15,13 @@ from sklearn.tree import DecisionTreeClassifier
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "topics"
 SPLITS = ("train", "validation", "test")
 LABELS = {"sport", "science", "business", "culture", "travel", "health"}
-HARD = {"": 0.575, "overlap": 0.176, "implicit": 0.108, "short": 0.074, "figurative": 0.068}  # shares of the set before the test split grew
+HARD = {
+    "": 0.575,
+    "overlap": 0.176,
+    "implicit": 0.108,
+    "short": 0.074,
+    "figurative": 0.068,
+}  # shares of the set before the test split grew
 BY_WORDS = (0.66, 0.75)  # accuracy of TF-IDF and logistic regression; measured: 0.706
 MOST_BY_LENGTH = 0.23  # accuracy of the number of words, or of characters, alone; guessing: 0.167; measured: 0.198
 MOST_BY_WORD_LENGTH = 0.28  # accuracy of both numbers together, so of the mean length of a word as well; measured: 0.246
@@ -62,7 +68,10 @@ def by_words(train: list[Row], test: list[Row]) -> float:
 
 def best(columns: list[int], train: list[Row], test: list[Row]) -> float:
     """The better of logistic regression and a small tree on some columns of `lengths`."""
-    models = [make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)), DecisionTreeClassifier(max_depth=4, random_state=0)]
+    models = [
+        make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
+        DecisionTreeClassifier(max_depth=4, random_state=0),
+    ]
     known, new = lengths(train)[:, columns], lengths(test)[:, columns]
     return max(model.fit(known, labels(train)).score(new, labels(test)) for model in models)
 

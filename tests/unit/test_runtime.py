@@ -11,6 +11,7 @@ import torch
 from utils import lessons
 from utils.course import runtime
 from utils.data import catalog
+from utils.io import CommandError
 
 
 def test_start(threads, capsys):
@@ -67,15 +68,25 @@ def test_start_with_an_unknown_lesson(number):
         runtime.start(lesson=number)
 
 
-def test_start_gives_the_command_that_installs_what_is_missing_on_colab(threads, capsys):
+@pytest.mark.parametrize("code", [0, 1])
+def test_start_gives_the_command_that_installs_what_is_missing_on_colab(threads, capsys, code):
     given = []
-    threads.setattr(runtime.subprocess, "run", lambda command, **options: given.append((command, options)))
+
+    def run(command, **options):
+        given.append((command, options))
+        return types.SimpleNamespace(returncode=code)
+
+    threads.setattr(runtime.subprocess, "run", run)
     threads.setitem(sys.modules, "google.colab", types.ModuleType("google.colab"))
     threads.setenv("COURSE_HUB", "off")
     threads.setenv("COURSE_DEVICE", "cpu")
-    runtime.start(lesson=3)
-    assert given == [([sys.executable, "-m", "utils", "install", "3"], {"cwd": runtime.ROOT, "check": True})]
-    assert "Google Colab" in capsys.readouterr().out
+    if code:
+        with pytest.raises(CommandError, match="the line above says why"):
+            runtime.start(lesson=3)
+    else:
+        runtime.start(lesson=3)
+        assert "Google Colab" in capsys.readouterr().out
+    assert given == [([sys.executable, "-m", "utils", "install", "3"], {"cwd": runtime.ROOT})]
 
 
 def test_the_card_names_a_gpu_its_memory_and_several_threads(monkeypatch):

@@ -73,9 +73,7 @@ def run_command(arguments: list[str]) -> int:
     if options.installed and (python := environment.prepare()) != Path(sys.executable):
         return hand_over(python, arguments)
     if options.carried:
-        from utils.cli import prefetch
-
-        prefetch.bring_packages({lesson.number for lesson in options.lessons or lessons.LESSONS})
+        bring_packages(options.lessons)
     return options.action(options) or 0
 
 
@@ -220,6 +218,14 @@ def bring_newest(options: argparse.Namespace) -> None:
 
 def install(options: argparse.Namespace) -> None:
     environment.install_missing()
+    bring_packages(options.lessons)
+
+
+def bring_packages(chosen: list[lessons.Lesson]) -> None:
+    """Fetches what packages carry for these lessons, or for all."""
+    from utils.cli import prefetch
+
+    prefetch.bring_packages({lesson.number for lesson in chosen or lessons.LESSONS})
 
 
 def address(options: argparse.Namespace) -> None:

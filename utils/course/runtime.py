@@ -18,7 +18,7 @@ from utils import lessons
 from utils.data import catalog
 from utils.data import hub as hugging_face
 from utils.device import detect_device, detect_dtype, set_seed, set_threads
-from utils.io import ROOT, installed_version
+from utils.io import ROOT, CommandError, installed_version
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,8 @@ def start(lesson: int, seed: int = 0) -> Run:
     """
     entry = lessons.find(lesson)
     if "google.colab" in sys.modules:
-        subprocess.run([sys.executable, "-m", "utils", "install", str(lesson)], cwd=ROOT, check=True)
+        if subprocess.run([sys.executable, "-m", "utils", "install", str(lesson)], cwd=ROOT).returncode:
+            raise CommandError("what this lesson needs could not be installed; the line above says why. Run this cell again.")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else `tokenizers` warns in every forked process
     hub = hugging_face.reachable()
     if not hub:

@@ -131,7 +131,7 @@ def _read(recipe: Recipe, steps: int) -> str:
 
 
 def _batches(shapes: list[dict], steps: int) -> list[float]:
-    """About how many batches of each shape a training has; see `pairs.Pairs` for `share` and `until`."""
+    """About how many batches of each shape a training has; see `sequence_pairs.Pairs` for `share` and `until`."""
     found = [0.0] * len(shapes)
     ends = sorted({min(shape.get("until", steps), steps) for shape in shapes} | {0, steps})
     for start, end in zip(ends, ends[1:]):

@@ -98,7 +98,7 @@ def _entities(rng: Random, split: str) -> tuple[str, str]:
     told = texts.story(rng, split).sentences
     first, count = rng.randrange(len(told)), rng.choice((1, 2, 3))
     text = " ".join(s.english for s in told[first : first + count])
-    return text, entities_text(*stories.pairs.label(text))
+    return text, entities_text(*stories.annotations.label(text))
 
 
 def _continue(rng: Random, split: str) -> tuple[str, str]:
@@ -118,7 +118,8 @@ def _restore(rng: Random, split: str) -> tuple[str, str]:
     elif kind == "written":
         parts, mark = stories.parser.split(rng.choice(texts.written_texts(split))), " "
     else:
-        parts, mark = [getattr(sentence, kind) for sentence in texts.story(rng, split).sentences], " "
+        told = texts.story(rng, split).sentences
+        parts, mark = [s.english if kind == "english" else french_sentence(s) for s in told], " "
     first, count = rng.randrange(len(parts)), rng.randint(2, 5)
     text = mark.join(parts[first : first + count])
     return " ".join(word for word in text.split(" ") if rng.random() >= MISSING), text
@@ -142,7 +143,7 @@ def written_pairs(task: str, split: str) -> tuple[tuple[str, str], ...]:
         return tuple((row["translation"]["en"], row["translation"]["fr"]) for row in rows("translations"))
     if task == "question":
         return tuple(
-            (question_input(row["question"], row["context"]), (row["answers"]["text"] or [stories.pairs.UNKNOWN])[0])
+            (question_input(row["question"], row["context"]), (row["answers"]["text"] or [stories.annotations.UNKNOWN])[0])
             for row in rows("questions")
         )
     if task == "sentiment":
@@ -253,11 +254,11 @@ def brought(rng: Random, split: str) -> Turns:
     asked = stories.questions(story)
     first, *others = rng.sample(asked, min(QUESTIONS, len(asked)))
     opening = rng.choice(ASK_ABOUT).format(story=story.english, question=first.question)
-    turns = [("user", opening), ("assistant", stories.pairs.spoken(first))]
+    turns = [("user", opening), ("assistant", stories.annotations.spoken(first))]
     if rng.random() < 0.2:
         turns = [("user", rng.choice(ASK_TO_SUM_UP).format(story=story.english)), ("assistant", story.summary)]
     for question in others:
-        turns += [("user", question.question), ("assistant", stories.pairs.spoken(question))]
+        turns += [("user", question.question), ("assistant", stories.annotations.spoken(question))]
     return [{"role": role, "content": content} for role, content in turns]
 
 

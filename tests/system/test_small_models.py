@@ -1,7 +1,6 @@
 """The small models: what they read, how they are trained (killed, continued, damaged), and what the shipped ones can do."""
 
 import collections
-import dataclasses
 import json
 import math
 import os
@@ -31,7 +30,7 @@ from utils.small_models.optimizer import MuonAndAdamW
 
 MODELS = recipes.names()
 SHIPPED = [name for name in MODELS if (recipes.FOLDER / name / "model.safetensors").exists()]
-TRAINED = [name for name in SHIPPED if recipes.read(name).kind != "heads"]  # by `making`, with a log
+TRAINED = [name for name in SHIPPED if recipes.read(name).kind != "heads"]  # by the trainer, with a log
 TINY = dict(
     what="a model for tests",
     lessons=(),
@@ -71,7 +70,7 @@ def tiny(monkeypatch, tmp_path):
 def test_a_recipe_makes_a_model_and_its_batches(name):
     recipe = recipes.read(name)
     if recipe.kind == "heads":
-        pytest.skip("tests/test_heads.py has them")
+        pytest.skip("tests/system/test_heads.py has them")
     if "from" in recipe.model or "from" in recipe.tokenizer:
         source = recipe.model.get("from") or recipe.tokenizer["from"]
         assert source in MODELS
@@ -128,12 +127,24 @@ def test_labels_are_one_place_on_and_positions_are_all_trained(tokenizer):
     assert set(places.flatten().tolist()) == set(range(40)) and (places.diff(dim=1) == 1).all()
 
 
+def test_the_documentation_is_cut_into_tokens_once_a_tokenizer(tokenizer, monkeypatch):
+    """It is half a million tokens, and a training, its validation and a score ask for it again."""
+    texts._documentation_ids.cache_clear()
+    asked, documentation = [], texts.documentation
+    monkeypatch.setattr(texts, "documentation", lambda split: asked.append(split) or documentation(split)[:50])
+    for split in ("train", "test", "train", "test"):
+        windows(tokenizer, mixture={"documentation": 1.0}, batch_size=1, split=split)(0)
+    assert asked == ["train", "test"]
+    texts._documentation_ids.cache_clear()  # of the shortened one
+
+
 def test_most_windows_begin_with_a_whole_document(tokenizer):
     batch = windows(tokenizer, mixture={"stories": 1.0}, batch_size=400)(0)
     share = (batch["input_ids"][:, 0] == tokenizer.eos_token_id).float().mean()
     assert 0.67 < share < 0.83
 
 
+@pytest.mark.slow
 def test_no_text_is_in_two_splits():
     drawn = {split: {texts.story(Random(n), split).english for n in range(200)} for split in ("train", "validation", "test")}
     documents = {split: set(texts.documentation(split)) for split in drawn}
@@ -143,6 +154,7 @@ def test_no_text_is_in_two_splits():
         assert not found["train"] & found["validation"] and not (found["train"] | found["validation"]) & found["test"]
 
 
+@pytest.mark.slow
 def test_masks_are_chosen_as_in_bert():
     pieces = vocabulary.word_pieces({"stories": 20_000}, 400)
     batches = texts.MaskedWindows(vocabulary.encoder_of(pieces), pieces, {"stories": 1.0}, batch_size=64, window=40)
@@ -481,51 +493,6 @@ def test_no_number_ends_the_training_and_keeps_the_checkpoint(monkeypatch, tiny)
     assert training.load_checkpoint(tiny / "checkpoint.pt")["step"] == 8
 
 
-TOGETHER = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {root!r})
-sys.path.insert(0, {tests!r})
-import test_small_models as here
-from utils.small_models import cards, trainer, recipes
-here.TINY["model"] |= here.NO_DROPOUT
-recipes.read = lambda name: recipes.Recipe(name=name, **here.TINY)
-trainer._show_sample = cards.write = lambda *_: None
-trainer._dtype = lambda device: here.torch.float32
-trainer.train("gpt-mini", out=Path({out!r}))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_do_what_one_does_with_twice_the_batch(monkeypatch, tiny):
-    """By `torchrun`: the same weights as one process that accumulates two batches a step."""
-    script = tiny.with_name("together.py")
-    script.write_text(TOGETHER.format(root=str(ROOT), tests=str(ROOT / "tests"), out=str(tiny)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "2 processes" in done.stdout and done.stdout.count("Saved in") == 1
-    for name, value in NO_DROPOUT.items():
-        monkeypatch.setitem(TINY["model"], name, value)
-    monkeypatch.setattr(trainer, "_dtype", lambda device: torch.float32)
-    settings = trainer._settings
-    monkeypatch.setattr(trainer, "_settings", lambda *a: dataclasses.replace(settings(*a), accumulate=2))
-    twice = trainer.train("gpt-mini", out=tiny.with_name("twice"))
-    monkeypatch.setattr(trainer, "_settings", settings)
-    once = trainer.train("gpt-mini", out=tiny.with_name("once"))
-    # Outputs are compared and not weights: the bias of the keys has no gradient but rounding, which AdamW makes large.
-    together, alone, other = (outputs(folder) for folder in (tiny, twice, once))
-    torch.testing.assert_close(together, alone, rtol=0, atol=0.02)
-    assert (together - other).abs().max() > 0.2
-
-
-@torch.no_grad()
-def outputs(folder):
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(str(folder))(torch.arange(30)[None]).logits
-
-
 def test_a_tokenizer_that_does_not_fit_the_model(monkeypatch, tiny, tokenizer):
     folder = trainer.train("gpt-mini", out=tiny)
     monkeypatch.setattr(recipes, "FOLDER", folder.parent)
@@ -579,7 +546,7 @@ def test_bits_a_byte_of_a_model_that_guesses(tokenizer):
     model = GPT2LMHeadModel(GPT2Config(vocab_size=len(tokenizer), n_embd=8, n_layer=1, n_head=1, n_positions=64)).eval()
     for parameter in model.parameters():
         torch.nn.init.zeros_(parameter)
-    documents = [text[:2000] for text in texts.documentation("test")[:5]]
+    documents = [text[:1000] for text in texts.documentation("test")[:5]]
     tokens = sum(len(vocabulary.encoder_of(tokenizer)(text)) for text in documents)
     expected = tokens * math.log2(len(tokenizer)) / sum(len(text.encode()) for text in documents)
     for window in (8, 33, 64):
@@ -661,7 +628,7 @@ def margin(share, count):
 def test_the_figures_of_the_card_hold(name):
     """A sample of the card's inputs is measured again; the documentation, which differs by version of Python, whole."""
     if recipes.read(name).kind == "heads":
-        pytest.skip("tests/test_heads.py measures them")
+        pytest.skip("tests/system/test_heads.py measures them")
     count = 24
     measured = scores.measure(name, *load(name), count=count)
     written = recipes.read_scores(name)
@@ -731,6 +698,7 @@ def test_each_word_has_its_label_at_its_first_piece():
         assert all(word.lower().startswith(piece) for word, piece in zip(words, first, strict=True))
 
 
+@pytest.mark.slow
 def test_both_starts_differ_in_the_weights_alone(monkeypatch):
     model, tokenizer = load("bert-mini")
     begun = []

@@ -75,8 +75,13 @@ def _translate(rng: Random, split: str) -> tuple[str, str]:
     return " ".join(s.english for s in chosen), " ".join(map(french_sentence, chosen))
 
 
+def _program(rng: Random, split: str) -> programs.Program:
+    """A program of the split; its skeleton is held out of training where it is not of the training split."""
+    return programs.write(f"{split} {rng.getrandbits(60)}", "train" if split == "train" else "test")
+
+
 def _code(rng: Random, split: str) -> tuple[str, str]:
-    program = programs.write(f"{split} {rng.getrandbits(60)}")
+    program = _program(rng, split)
     return program.python, program.javascript
 
 
@@ -113,7 +118,7 @@ def _restore(rng: Random, split: str) -> tuple[str, str]:
     time, which is what the other tasks build on."""
     kind = rng.choices(("english", "french", "program", "written"), (0.4, 0.3, 0.15, 0.15))[0]
     if kind == "program":
-        program = programs.write(f"{split} {rng.getrandbits(60)}")
+        program = _program(rng, split)
         parts, mark = rng.choice((program.python, program.javascript)).splitlines(), "\n"
     elif kind == "written":
         parts, mark = stories.parser.split(rng.choice(texts.written_texts(split))), " "

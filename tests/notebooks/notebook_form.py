@@ -169,9 +169,7 @@ def exercises_of(notebook: dict) -> list[dict]:
             raise ValueError(f"{number}: the stub defines {name}, the solution calls {strict} on an answer of its own")
         if "raise NotImplementedError" not in stub:
             raise ValueError(f"the stub of {number} must raise NotImplementedError")
-        found.append(
-            {"number": number, "name": name, "answer": answer[1], "stub": stub, "check": check, "solution": solution}
-        )
+        found.append({"number": number, "name": name, "answer": answer[1], "stub": stub, "check": check, "solution": solution})
     return found
 
 

@@ -1,9 +1,10 @@
 """Each exercise as a student has it: its check knows the planted mistakes, its solution is right.
 
-One kernel a lesson, in which only the set-up cell runs, the cells whose names an exercise needs, and the exercises; nbval
-runs the whole lesson. COURSE_LESSONS (numbers, as in "3" or "3 4") chooses lessons.
+One kernel a lesson, in which only the set-up cell runs, the statements whose names an exercise needs, and the exercises;
+nbval runs the whole lesson. COURSE_LESSONS (numbers, as in "3" or "3 4") chooses lessons.
 """
 
+import ast
 import contextlib
 import importlib
 import subprocess
@@ -52,18 +53,21 @@ def kernel(folder: Path):
         yield Kernel(client)
 
 
-def cells_before(notebook: dict, exercises: list[dict]) -> list[str]:
-    """The set-up cell, and each cell that gives the exercises a name they need, or gives one to such a cell."""
-    cells = [cell for cell in code_cells(notebook) if not tags(cell) & {"exercise", "check", "solution"}]
+def lines_before(notebook: dict, exercises: list[dict]) -> list[str]:
+    """The set-up cell, and each statement that gives the exercises a name they need, or gives one to such a statement."""
     parts = [names(each[part]) for each in exercises for part in ("stub", "check", "solution")]
     wanted = set().union(*(needed for _, needed in parts)) - set().union(*(bound for bound, _ in parts))
-    chosen = []
-    for cell in reversed(cells):
-        bound, needed = names(plain(cell))
-        if bound & wanted or "setup" in tags(cell):
-            wanted = wanted - bound | needed
-            chosen.append(source(cell))
-    return chosen[::-1]
+    found = []
+    for cell in reversed(code_cells(notebook)):
+        if tags(cell) & {"exercise", "check", "solution"}:
+            continue
+        statements = [source(cell)] if "setup" in tags(cell) else map(ast.unparse, ast.parse(plain(cell)).body)
+        for text in reversed(list(statements)):
+            bound, needed = names(text)
+            if bound & wanted or "setup" in tags(cell):
+                wanted = wanted - bound | needed
+                found.append(text)
+    return found[::-1]
 
 
 def problems(notebook: dict, mistakes: dict[str, list[tuple[str, str]]], folder: Path) -> list[str]:
@@ -72,10 +76,10 @@ def problems(notebook: dict, mistakes: dict[str, list[tuple[str, str]]], folder:
     numbers = {each["number"] for each in exercises}
     found = [f"{number}: mistakes for an exercise that is not there" for number in mistakes.keys() - numbers]
     with kernel(folder) as python:
-        for cell in cells_before(notebook, exercises):
-            _, error = python.run(cell)
+        for text in lines_before(notebook, exercises):
+            _, error = python.run(text)
             if error:
-                found.append(f"the lesson stops at {cell.strip().splitlines()[0]!r}: {error}")
+                found.append(f"the lesson stops at {text.strip().splitlines()[0]!r}: {error}")
         for exercise in exercises:
             planted = mistakes.get(exercise["number"], [])
             if len(planted) < 2:
@@ -146,8 +150,7 @@ def test_the_exercises_of_a_lesson(lesson):
 def small_notebook(stub: str, check: str, solution: str, cell: str = "factor = 2") -> dict:
     cells = [
         nbformat.v4.new_code_cell(
-            f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\nfrom utils.course import exercises",
-            metadata={"tags": ["setup"]},
+            f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\nfrom utils.course import exercises", metadata={"tags": ["setup"]}
         ),
         nbformat.v4.new_code_cell(cell),
         nbformat.v4.new_code_cell("other = 1 / 0"),
@@ -170,7 +173,7 @@ CRASHED = ("def double(value):\n    return value / 0", "ZeroDivisionError")
 
 
 def test_a_good_exercise(tmp_path):
-    """The cell that it needs has run; another one, which would stop the kernel's run, has not."""
+    """What it needs has run; another cell, which would stop the run, has not."""
     assert problems(small_notebook(STUB, CHECK, SOLUTION), {"3.1": [ADDED, FORGOT, CRASHED]}, tmp_path) == []
 
 
@@ -186,9 +189,9 @@ def test_what_is_wrong_is_found(tmp_path):
         ],
         "3.2": [],
     }
-    found = "\n".join(problems(small_notebook(stub, check, solution, cell="factor = 2\n1 / 0"), mistakes, tmp_path))
+    found = "\n".join(problems(small_notebook(stub, check, solution, cell="factor = 2\nfactor += 1 / 0"), mistakes, tmp_path))
     for fragment in (
-        "the lesson stops at 'factor = 2': ZeroDivisionError",
+        "the lesson stops at 'factor += 1 / 0': ZeroDivisionError",
         "an untouched exercise is not told what to do",
         "a mistake is met with 'Exercise 3.1: not yet right. Twice.'",
         "the mistake's own cell stops with ",

@@ -1,19 +1,21 @@
 """The small models: what they read, how they are trained (killed, continued, damaged), and what the shipped ones can do."""
 
 import collections
+import dataclasses
 import json
 import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 from random import Random
 
 import pytest
 import torch
 
 from utils import metrics, training
-from utils.course import runtime
-from utils.course.runtime import ROOT
+from utils.cli import launcher
+from utils.device import seconds
 from utils.io import CommandError
 from utils.small_models import (
     cards,
@@ -76,6 +78,9 @@ def test_a_recipe_makes_a_model_and_its_batches(name):
         assert source in MODELS
         if source not in SHIPPED:
             pytest.skip(f"{source} is not trained yet")
+    if "characters" in recipe.tokenizer:  # a tenth of the texts, so that the tokenizer is learned in seconds
+        fewer = {kind: count // 10 for kind, count in recipe.tokenizer["characters"].items()}
+        recipe = dataclasses.replace(recipe, tokenizer=recipe.tokenizer | {"characters": fewer})
     tokenizer = trainer.tokenizer_for(recipe)
     model = trainer.model_for(recipe, tokenizer)
     batch = trainer.batches_for(recipe, tokenizer, model)(0)
@@ -503,8 +508,6 @@ def test_a_tokenizer_that_does_not_fit_the_model(monkeypatch, tiny, tokenizer):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk(tiny):
-    from utils.cli import launcher
-
     tiny.mkdir()
     os.symlink("/dev/full", tiny / "tokenizer.json")
     with pytest.raises(Exception) as error:
@@ -512,21 +515,22 @@ def test_a_full_disk(tiny):
     assert "No space left" in str(error.value) or "disk is full" in launcher.describe(error.value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments, says",
     [
-        (["train"], "NAME"),
-        (["train", "gpt-mimi"], "Did you mean gpt-mini"),
-        (["train", "gpt-mini", "--minutes", "0"], "minutes"),
-        (["train", "gpt-mini", "--minutes", "nan"], "minutes"),
-        (["train", "gpt-mini", "--device", "tpu"], "tpu"),
-        (["train", "minilm-heads", "--minutes", "1"], "Leave --minutes out"),
+        ([], "NAME"),
+        (["gpt-mimi"], "Did you mean gpt-mini"),
+        (["gpt-mini", "--minutes", "0"], "minutes"),
+        (["gpt-mini", "--minutes", "nan"], "minutes"),
+        (["gpt-mini", "--device", "tpu"], "tpu"),
+        (["minilm-heads", "--minutes", "1"], "Leave --minutes out"),
     ],
 )
-def test_bad_arguments_get_one_line(arguments, says):
-    done = subprocess.run([sys.executable, "-m", "utils", *arguments], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode != 0 and says in done.stderr and done.stderr.count("\n") == 1
+def test_bad_arguments_get_one_line(monkeypatch, capsys, arguments, says):
+    monkeypatch.setattr(launcher.environment, "prepare", lambda: Path(sys.executable))
+    assert launcher.main(["train", *arguments]) != 0
+    said = capsys.readouterr()
+    assert says in said.err and said.err.count("\n") == 1 and not said.out
 
 
 # --- measures -----------------------------------------------------------------------------------------------------
@@ -580,31 +584,28 @@ def test_the_models_have_no_more_than_40_mb_together():
     assert sum(file.stat().st_size for file in files) <= 40e6
 
 
+AUTOMATIC = {"masked": "AutoModelForMaskedLM", "text-to-text": "AutoModelForSeq2SeqLM"}  # of the other kinds: CausalLM
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_model_loads_with_nothing_of_the_course(name, tmp_path):
+def test_the_models_load_with_nothing_of_the_course(tmp_path):
     """And in less than a second, once the libraries are imported; by the processor's clock, with room for a slower one."""
-    automatic = {
-        "causal": "AutoModelForCausalLM",
-        "chat": "AutoModelForCausalLM",
-        "masked": "AutoModelForMaskedLM",
-        "text-to-text": "AutoModelForSeq2SeqLM",
-    }[recipes.read(name).kind]
+    models = {str(recipes.FOLDER / name): AUTOMATIC.get(recipes.read(name).kind, "AutoModelForCausalLM") for name in TRAINED}
     script = f"""
-import sys, time
-from transformers import AutoTokenizer, {automatic}
-import transformers.models.auto.modeling_auto
-start = time.process_time()
-model, report = {automatic}.from_pretrained({str(recipes.FOLDER / name)!r}, output_loading_info=True)
-tokenizer = AutoTokenizer.from_pretrained({str(recipes.FOLDER / name)!r})
-print(time.process_time() - start)
-assert not report["missing_keys"] and not report["unexpected_keys"] and str(model.dtype) == "torch.float32"
-assert tokenizer.decode(tokenizer("Mia found a kite.").input_ids, skip_special_tokens=True).lower() == "mia found a kite."
+import sys, time, transformers
+for folder, kind in {models!r}.items():
+    automatic = getattr(transformers, kind)
+    start = time.process_time()
+    model, report = automatic.from_pretrained(folder, output_loading_info=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    assert time.process_time() - start < 10, folder
+    assert not report["missing_keys"] and not report["unexpected_keys"] and str(model.dtype) == "torch.float32"
+    text = tokenizer.decode(tokenizer("Mia found a kite.").input_ids, skip_special_tokens=True)
+    assert text.lower() == "mia found a kite."
 assert not any(module.partition(".")[0] == "utils" for module in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert float(done.stdout.split()[-1]) < 10
 
 
 @pytest.mark.slow
@@ -614,7 +615,7 @@ def test_a_hundred_tokens_with_the_cache(name):
     ids = tokenizer("Mia found a kite.", return_tensors="pt").input_ids
     options = dict(min_new_tokens=100, max_new_tokens=100, do_sample=False, pad_token_id=tokenizer.pad_token_id)
     model.generate(ids, max_new_tokens=3)
-    best = min(runtime.seconds(lambda: model.generate(ids, **options), repeats=1) for _ in range(3))
+    best = min(seconds(lambda: model.generate(ids, **options), repeats=1) for _ in range(3))
     assert best < 5, "a second on two idle cores; five on a busy machine"
 
 
@@ -663,10 +664,11 @@ def test_a_planted_fault_shows_in_the_figures():
     """The model with its first layer's attention cut out must fall out of the margins of its card."""
     model, tokenizer = load("gpt-mini")
     torch.nn.init.zeros_(model.transformer.h[0].attn.c_proj.weight)
-    measured, written = scores.measure("gpt-mini", model, tokenizer, count=24), recipes.read_scores("gpt-mini")
+    written = recipes.read_scores("gpt-mini")
+    measured = scores._documentation(model, tokenizer) | scores._stories(model, tokenizer, count=4)
     assert measured["documentation_bits_a_byte"] > written["documentation_bits_a_byte"] + 0.05
     expected = sum(written["story_sentences_accepted"]) / 3
-    assert sum(measured["story_sentences_accepted"]) / 3 < expected - margin(expected, 72)
+    assert sum(measured["story_sentences_accepted"]) / 3 < expected - margin(expected, 12)
 
 
 def test_a_card_counts_the_batches_of_each_shape():

@@ -37,9 +37,7 @@ def test_a_skeleton_has_no_names_numbers_or_texts():
 
 
 def test_no_skeleton_of_the_test_is_in_training():
-    found = {
-        split: {programs.skeleton(write(f"{split} {n}", split).python) for n in range(400)} for split in ("train", "test")
-    }
+    found = {split: {programs.skeleton(write(f"{split} {n}", split).python) for n in range(400)} for split in ("train", "test")}
     assert len(found["train"]) > 200 < len(found["test"]) and not found["train"] & found["test"]
     drawn = [write(f"any {n}") for n in range(400)]
     assert {programs.skeleton(one.python) for one in drawn if programs.split_of(one.python) == "train"} - found["test"]

@@ -90,28 +90,29 @@ def known_tags(notebook: dict) -> Iterator[str]:
 
 
 def imports(notebook: dict) -> Iterator[str]:
-    """Everything that a cell imports is there, and what it asks a module of the course for too.
+    """Everything that a cell imports is there, what it asks a module of the course for too, and every name is bound.
 
     A package that the course does not require may be missing behind a gate.
     """
-    modules, bound, asked = {}, set(), set()
+    modules, bound = {}, {"display", "get_ipython"}
     for cell in code_cells(notebook):
-        for node in ast.walk(ast.parse(plain(cell))):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for alias in node.names:
-                    try:
-                        modules[alias.asname or alias.name] = imported(getattr(node, "module", None), alias.name)
-                    except (ImportError, AttributeError) as error:
-                        if "utils" in ast.unparse(node) or not tags(cell) & {"gpu", "hub"}:
-                            yield f"{ast.unparse(node)}: {error}"
-            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                asked.add((node.value.id, node.attr))
-            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                bound.add(node.id)
-    for name, attribute in sorted(asked):
-        module = modules.get(name)
-        if name not in bound and getattr(module, "__name__", "").startswith("utils.") and not hasattr(module, attribute):
-            yield f"{module.__name__} has no {attribute}"
+        stored, needed = names(plain(cell))
+        modules = {name: module for name, module in modules.items() if name not in stored}
+        bound |= stored
+        for name in sorted(needed - bound):
+            yield f"{name} is bound nowhere before: {first_line(cell)}"
+        tree = ast.parse(plain(cell))
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)):
+            for alias in node.names:
+                try:
+                    modules[alias.asname or alias.name] = imported(getattr(node, "module", None), alias.name)
+                except (ImportError, AttributeError) as error:
+                    if "utils" in ast.unparse(node) or not tags(cell) & {"gpu", "hub"}:
+                        yield f"{ast.unparse(node)}: {error}"
+        for node in (node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
+            module = modules.get(node.value.id)
+            if getattr(module, "__name__", "").startswith("utils.") and not hasattr(module, node.attr):
+                yield f"{module.__name__} has no {node.attr}"
 
 
 def imported(module: str | None, name: str):

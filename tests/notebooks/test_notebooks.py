@@ -74,6 +74,7 @@ def card(**changes) -> dict:
     return displayed({SCORECARD: [{"claim": "equal", "measured": 1, "bound": "= 1", "holds": True} | changes]})
 
 
+SET_UP = "from utils.course import exercises, plots, runtime, scorecard\n\ncard = scorecard.Scorecard(lesson=3)\nprint(1)"
 STUB = 'def double(value):\n    raise NotImplementedError("Exercise 3.1")'
 CHECK = '@exercises.check("3.1", double)\ndef check_double(attempt):\n    assert attempt(3) == 6'
 SOLUTION = "#@title Solution\ndef double_solution(value):\n    return 2 * value\n\n\ncheck_double(double_solution)"
@@ -82,7 +83,7 @@ SOLUTION = "#@title Solution\ndef double_solution(value):\n    return 2 * value\
 def good_notebook() -> dict:
     cells = [
         new_markdown_cell("# 3 · Tokenization\n\n[![Colab](https://img.shields.io/x)](https://x.org) [the end](#The-end)"),
-        code("from utils.course import exercises\n\nprint(1)", printed("1"), tag="setup nbval-ignore-output"),
+        code(SET_UP, printed("1"), tag="setup nbval-ignore-output"),
         code("value = 2"),
         code("from utils.data import catalog\n\nrows = catalog.load('reviews')\nplots.show(rows, alt='a line')", figure()),
         code("if runtime.gpu('trains'):\n    import no_such_package", printed("none"), tag="gpu"),
@@ -127,6 +128,7 @@ PLANTED = [
     ("imports", "no_such_name", replace(3, "import catalog", "import catalog, no_such_name")),
     ("imports", "no_such_package", replace(2, "value = 2", "import no_such_package")),
     ("imports", "utils.no_such_gate", replace(4, "no_such_package", "utils.no_such_gate")),
+    ("imports", "value is bound nowhere", replace(2, "value = 2", "first = value")),
     ("imports", "utils.data.catalog has no unload", replace(3, "catalog.load(", "catalog.unload(")),
     ("figures", "alternative", output(3, figure(**{"image/png": {"alt": " "}}))),
     ("figures", "SVG", output(3, displayed({"image/svg+xml": "<svg/>"}))),

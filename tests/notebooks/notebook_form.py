@@ -44,18 +44,30 @@ def plain(cell: dict) -> str:
     return re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source(cell))
 
 
+class AsGenerators(ast.NodeTransformer):
+    """Every comprehension as a generator: from Python 3.12 on the others' variables count as those of the code around."""
+
+    def visit_ListComp(self, node):
+        return self.generic_visit(ast.GeneratorExp(node.elt, node.generators))
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        return self.generic_visit(ast.GeneratorExp(ast.Tuple([node.key, node.value], ast.Load()), node.generators))
+
+
 def names(text: str) -> tuple[set[str], set[str]]:
     """The names that a piece of Python binds at its top level, and those that it needs. Raises SyntaxError."""
-    top = symtable.symtable(text, "cell", "exec")
+    tree = ast.parse(text)
+    added_to = {node.target.id for node in tree.body if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)}
+    top = symtable.symtable(ast.unparse(AsGenerators().visit(tree)), "cell", "exec")
     bound = {name.get_name() for name in top.get_symbols() if name.is_assigned() or name.is_imported()}
-    used = {name.get_name() for name in top.get_symbols() if name.is_referenced()}
-    used |= {ast.unparse(node.target) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.AugAssign)} & bound
-    tables = list(top.get_children())
+    used, tables = {name.get_name() for name in top.get_symbols() if name.is_referenced()}, list(top.get_children())
     while tables:
         table = tables.pop()
         used |= {name.get_name() for name in table.get_symbols() if name.is_global() and name.is_referenced()}
         tables += table.get_children()
-    return bound, used - set(dir(builtins))
+    return bound, (used | added_to) - set(dir(builtins))
 
 
 # --- the file ---------------------------------------------------------------------------------------------------

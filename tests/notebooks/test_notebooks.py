@@ -47,8 +47,9 @@ def test_every_notebook_is_a_lesson():
 
 
 def test_names_that_are_bound_and_needed():
-    text = "import torch as t\nfrom a import b\nc, d = 1, [x + e for x in y]\ndef f(p):\n    q = p + g\n    return len(q)\nfor i in z: c += h"
-    assert names(text) == ({"t", "b", "c", "d", "f", "i"}, {"e", "y", "g", "z", "h", "c"})
+    text = "import torch as t\nfrom a import b\nc, d = 1, [x + e for x in y]\ndef f(p):\n    q = p + g\n    return len(q)"
+    more = "\nfor i in z: pass\nc += h\nj = {k: v for k, v in w if (m := k)}"
+    assert names(text + more) == ({*"tbcdfijm"}, {*"eygzhcw"})
 
 
 # --- a small lesson in which every rule is kept, and broken -------------------------------------------------------

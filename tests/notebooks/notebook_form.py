@@ -65,7 +65,9 @@ def names(text: str) -> tuple[set[str], set[str]]:
     used, tables = {name.get_name() for name in top.get_symbols() if name.is_referenced()}, list(top.get_children())
     while tables:
         table = tables.pop()
-        used |= {name.get_name() for name in table.get_symbols() if name.is_global() and name.is_referenced()}
+        shared = [name for name in table.get_symbols() if name.is_global()]
+        used |= {name.get_name() for name in shared if name.is_referenced()}
+        bound |= {name.get_name() for name in shared if name.is_assigned()}
         tables += table.get_children()
     return bound, (used | added_to) - set(dir(builtins))
 

@@ -1,8 +1,10 @@
-"""Each lesson as a student has it: it runs untouched, its checks know the planted mistakes, its solutions are right.
+"""Each exercise as a student has it: its check knows the planted mistakes, its solution is right.
 
-COURSE_LESSONS (numbers, as in "3" or "3 4") chooses lessons. One kernel for a lesson.
+One kernel a lesson, in which only the set-up cell runs, the statements whose names an exercise needs, and the exercises;
+nbval runs the whole lesson. COURSE_LESSONS (numbers, as in "3" or "3 4") chooses lessons.
 """
 
+import ast
 import contextlib
 import importlib
 import subprocess
@@ -10,15 +12,15 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from notebook_form import checked_name, source, strict_call, tags
+from notebook_form import code_cells, exercises_of, names, plain, source, tags
 from test_notebooks import chosen, read
 
 from utils import lessons
 from utils.cli import environment, notebooks
-from utils.course.runtime import ROOT
+from utils.io import ROOT, child_environment
 
 pytestmark = pytest.mark.slow
-SECONDS_A_CELL = 300
+SECONDS_A_CELL = 120
 
 
 class Kernel:
@@ -46,51 +48,55 @@ def kernel(folder: Path):
     """A kernel as `python -m utils run` starts it, in the notebook's folder."""
     client = notebooks.client_here(nbformat.v4.new_notebook())
     client.allow_errors, client.timeout = True, SECONDS_A_CELL
-    variables = environment.child_environment(**environment.REPRODUCIBLE)
+    variables = child_environment(**environment.REPRODUCIBLE)
     with client.setup_kernel(cwd=str(folder), env=variables, stderr=subprocess.DEVNULL):
         yield Kernel(client)
 
 
-def exercises_of(notebook: dict) -> dict[str, dict[str, str]]:
-    """Number of each exercise -> the sources of its cells by role, the name it asks for and its solution's name."""
-    by_role = {role: [cell for cell in notebook["cells"] if role in tags(cell)] for role in ("exercise", "check", "solution")}
-    found = {}
-    for stub, check, solution in zip(*by_role.values(), strict=True):
-        number = source(check).split('exercises.check("')[1].split('"')[0]
-        name, strict = checked_name(check, number)
-        found[number] = {
-            "stub": source(stub),
-            "check": source(check),
-            "solution": source(solution),
-            "name": name,
-            "solution name": strict_call(solution, strict),
-        }
-    return found
+def lines_before(notebook: dict, exercises: list[dict]) -> list[str]:
+    """The set-up cell, and each statement that gives the exercises a name they need, or gives one to such a statement."""
+    parts = [names(each[part]) for each in exercises for part in ("stub", "check", "solution")]
+    wanted = set().union(*(needed for _, needed in parts)) - set().union(*(bound for bound, _ in parts))
+    found = []
+    for cell in reversed(code_cells(notebook)):
+        if tags(cell) & {"exercise", "check", "solution"}:
+            continue
+        statements = [source(cell)] if "setup" in tags(cell) else map(ast.unparse, ast.parse(plain(cell)).body)
+        for text in reversed(list(statements)):
+            bound, needed = names(text)
+            if bound & wanted or "setup" in tags(cell):
+                wanted = wanted - bound | needed
+                found.append(text)
+    return found[::-1]
 
 
 def problems(notebook: dict, mistakes: dict[str, list[tuple[str, str]]], folder: Path) -> list[str]:
-    """What goes wrong when a student runs the copy, makes each mistake, and reads each solution."""
-    copied = notebooks.student_copy(notebook)
+    """What goes wrong when a student runs each check untouched, makes each mistake, and reads each solution."""
     exercises = exercises_of(notebook)
-    found = []
-    if any("solution" in tags(cell) or cell.get("outputs") for cell in copied["cells"]):
-        found.append("the student's copy holds solutions or outputs")
+    numbers = {each["number"] for each in exercises}
+    found = [f"{number}: mistakes for an exercise that is not there" for number in mistakes.keys() - numbers]
     with kernel(folder) as python:
-        for cell in copied["cells"]:
-            if cell["cell_type"] == "code" and source(cell).strip():
-                said, error = python.run(source(cell))
-                if error:
-                    found.append(f"the student's copy stops at {source(cell).strip().splitlines()[0]!r}: {error}")
-                elif "check" in tags(cell) and "not attempted yet" not in said:
-                    found.append(f"an untouched exercise is not told what to do: {said!r}")
-        for number, exercise in exercises.items():
-            planted = mistakes.get(number, [])
+        for text in lines_before(notebook, exercises):
+            _, error = python.run(text)
+            if error:
+                found.append(f"the lesson stops at {text.strip().splitlines()[0]!r}: {error}")
+        for exercise in exercises:
+            planted = mistakes.get(exercise["number"], [])
             if len(planted) < 2:
-                found.append(f"{number}: {len(planted)} planted mistakes (2 at least)")
+                found.append(f"{exercise['number']}: {len(planted)} planted mistakes (2 at least)")
+            why = [*untouched(python, exercise)]
             for wrong, fragment in planted:
-                found += [f"{number}: {why}" for why in mistake(python, exercise, wrong, fragment)]
-            found += [f"{number}: {why}" for why in solved(python, exercise)]
-    return found + [f"{number}: mistakes for an exercise that is not there" for number in mistakes.keys() - exercises.keys()]
+                why += mistake(python, exercise, wrong, fragment)
+            found += [f"{exercise['number']}: {reason}" for reason in [*why, *solved(python, exercise)]]
+    return found
+
+
+def untouched(python: Kernel, exercise: dict):
+    """A stub as it is must be told so, and stop nothing."""
+    _, error = python.run(exercise["stub"])
+    said, check_error = python.run(exercise["check"])
+    if error or check_error or "not attempted yet" not in said:
+        yield f"an untouched exercise is not told what to do: {said!r} {error or check_error or ''}"
 
 
 def mistake(python: Kernel, exercise: dict, wrong: str, fragment: str):
@@ -115,21 +121,23 @@ def solved(python: Kernel, exercise: dict):
     if error:
         yield f"the solution does not pass its own check: {error}"
         return
-    _, error = python.run(f"{exercise['name']} = {exercise['solution name']}")
+    _, error = python.run(f"{exercise['name']} = {exercise['answer']}")
     said, check_error = python.run(exercise["check"])
     if error or check_error or "right." not in said or "not yet right" in said:
         yield f"the solution in the stub's place is told {said!r} {error or check_error or ''}"
 
 
 def planted_in(lesson: lessons.Lesson) -> dict[str, list[tuple[str, str]]]:
-    """The mistakes of tests/mistakes/lesson_NN.py; none where there is no such file."""
+    """The mistakes of mistakes/lesson_NN.py; none where there is no such file."""
     name = f"lesson_{lesson.number:02}"
-    if not (ROOT / "tests" / "mistakes" / f"{name}.py").is_file():
+    if not (Path(__file__).parent / "mistakes" / f"{name}.py").is_file():
         return {}
     return importlib.import_module(f"mistakes.{name}").MISTAKES
 
 
-@pytest.mark.parametrize("lesson", chosen(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize(
+    "lesson", [pytest.param(lesson, id=lesson.name, marks=pytest.mark.xdist_group(lesson.name)) for lesson in chosen()]
+)
 def test_the_exercises_of_a_lesson(lesson):
     folder = lessons.notebook_path(ROOT, lesson).parent
     found = problems(read(lesson), planted_in(lesson), folder)
@@ -139,10 +147,13 @@ def test_the_exercises_of_a_lesson(lesson):
 # --- the test itself, tried on small notebooks ------------------------------------------------------------------
 
 
-def small_notebook(stub: str, check: str, solution: str, cell: str = "x = 1") -> dict:
+def small_notebook(stub: str, check: str, solution: str, cell: str = "factor = 2") -> dict:
     cells = [
-        nbformat.v4.new_code_cell(f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\nfrom utils import exercises"),
+        nbformat.v4.new_code_cell(
+            f"import sys\n\nsys.path.insert(0, {str(ROOT)!r})\nfrom utils.course import exercises", metadata={"tags": ["setup"]}
+        ),
         nbformat.v4.new_code_cell(cell),
+        nbformat.v4.new_code_cell("other = 1 / 0"),
         nbformat.v4.new_code_cell(stub, metadata={"tags": ["exercise"]}),
         nbformat.v4.new_code_cell(check, metadata={"tags": ["check"]}),
         nbformat.v4.new_code_cell(solution, metadata={"tags": ["solution"]}),
@@ -155,19 +166,20 @@ CHECK = (
     '@exercises.check("3.1", double)\ndef check_double(attempt):\n    assert attempt(3) != 5, "Did you add two?"\n'
     '    assert attempt(3) == 6, "Twice."\n    assert attempt(0) == 0, "Zero."'
 )
-SOLUTION = "def double_solution(value):\n    return 2 * value\n\n\ncheck_double(double_solution)"
+SOLUTION = "def double_solution(value):\n    return factor * value\n\n\ncheck_double(double_solution)"
 ADDED = ("def double(value):\n    return value + 2", "Did you add two?")
 FORGOT = ("def double(value):\n    2 * value", "returned None")
 CRASHED = ("def double(value):\n    return value / 0", "ZeroDivisionError")
 
 
 def test_a_good_exercise(tmp_path):
+    """What it needs has run; another cell, which would stop the run, has not."""
     assert problems(small_notebook(STUB, CHECK, SOLUTION), {"3.1": [ADDED, FORGOT, CRASHED]}, tmp_path) == []
 
 
 def test_what_is_wrong_is_found(tmp_path):
-    stub = STUB.replace('raise NotImplementedError("Exercise 3.1")', "return 2")
-    solution = "def double_solution(value):\n    return 2 * value + value // 9\n\n\ncheck_double(double_solution)"
+    stub = STUB.replace("    raise", "    return 2\n    raise")
+    solution = "def double_solution(value):\n    return factor * value + value // 9\n\n\ncheck_double(double_solution)"
     check = CHECK.replace("attempt(0) == 0", "attempt(9) == 18")
     mistakes = {
         "3.1": [
@@ -177,12 +189,12 @@ def test_what_is_wrong_is_found(tmp_path):
         ],
         "3.2": [],
     }
-    found = "\n".join(problems(small_notebook(stub, check, solution, cell="1 / 0"), mistakes, tmp_path))
+    found = "\n".join(problems(small_notebook(stub, check, solution, cell="factor = 2\nfactor += 1 / 0"), mistakes, tmp_path))
     for fragment in (
-        "the student's copy stops at '1 / 0': ZeroDivisionError",
+        "the lesson stops at 'factor += 1 / 0': ZeroDivisionError",
         "an untouched exercise is not told what to do",
         "a mistake is met with 'Exercise 3.1: not yet right. Twice.'",
-        "the mistake's own cell stops with SyntaxError",
+        "the mistake's own cell stops with ",
         "no mistake in 'double'",
         "3.1: the solution does not pass its own check: AssertionError: Zero.",
         "3.2: mistakes for an exercise that is not there",

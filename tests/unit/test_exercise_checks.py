@@ -123,6 +123,17 @@ def test_no_error_of_a_student_stops_a_run(said, error):
     assert text.startswith("Exercise 3.1: your code stopped with " + type(error).__name__)
 
 
+class _IncompleteInputError(SyntaxError):
+    """As Python 3.13 has it for a statement that is not finished."""
+
+
+def test_a_private_kind_of_error_has_its_public_name(said):
+    def unfinished(value):
+        raise _IncompleteInputError("incomplete input")
+
+    assert said(unfinished).startswith("Exercise 3.1: your code stopped with SyntaxError: incomplete input")
+
+
 def test_exit_does_not_stop_a_run(said):
     def leaves(value):
         raise SystemExit(1)

@@ -26,6 +26,41 @@ def test_programs_are_varied(some):
     assert all(program.javascript_name in program.javascript for program in some)
 
 
+# --- splits -------------------------------------------------------------------------------------------------------
+
+
+def test_a_skeleton_has_no_names_numbers_or_texts():
+    python = 'def keep_odd(words):\n    left = [w for w in words if len(w) > 3 and w != "sea"]\n    return left[:2]\n'
+    other = 'def f(names):\n    kept = [s for s in names if len(s) > 12 and s != "a"]\n    return kept[:7]\n'
+    assert programs.skeleton(python) == programs.skeleton(other) != programs.skeleton(other.replace("len", "sum"))
+    assert programs.skeleton("x.append(3)") == programs.skeleton("seen.append(0)") != programs.skeleton("x.remove(3)")
+
+
+def test_no_skeleton_of_the_test_is_in_training():
+    found = {split: {programs.skeleton(write(f"{split} {n}", split).python) for n in range(200)} for split in ("train", "test")}
+    assert len(found["train"]) > 100 < len(found["test"]) and not found["train"] & found["test"]
+    drawn = [write(f"any {n}") for n in range(400)]
+    assert {programs.skeleton(one.python) for one in drawn if programs.split_of(one.python) == "train"} - found["test"]
+    assert 0.06 < sum(programs.split_of(one.python) != "train" for one in drawn) / 400 < 0.15, "one in ten is held out"
+
+
+def test_what_the_recorded_model_has_read_is_in_no_test(monkeypatch):
+    drawn = [write(f"test {n}", "test") for n in range(20)]
+    monkeypatch.setattr(programs, "_read", frozenset)
+    read = [one for one in (write(f"test {n}", "test") for n in range(200)) if one not in drawn]
+    monkeypatch.undo()
+    assert sum(programs.split_of(one.python) is None for one in read) > 50, "short programs, mostly"
+
+
+def test_a_program_of_the_seed_stays_where_its_split_is_asked_for():
+    assert sum(write(n) == write(n, "train") for n in range(100)) > 80
+    with pytest.raises(ValueError, match="choose train or test"):
+        write(1, "validation")
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
 @needs_node
 def test_twins_agree_under_node(some):
     checks = check(some)
@@ -68,12 +103,12 @@ HALF = Program("half", PYTHON, TWIN, "half", ("divide",), (-3, 4), (-2, 2))
         "function half(x) { return x / 2; }",
         "function half(x) { return Math.trunc(x / 2); }",
         "function half(x) { return }",
-        "function half(x) { while (true) {} }",
+        pytest.param("function half(x) { while (true) {} }", marks=pytest.mark.slow),
         "function half(x {",
         "",
         "function half(x) { return process.exit(); }",
         "function half(x) { return require('fs'); }",
-        "function half(x) { let a = []; for (;;) a.push('x'.repeat(99)); }",
+        pytest.param("function half(x) { let a = []; for (;;) a.push('x'.repeat(99)); }", marks=pytest.mark.slow),
     ],
 )
 def test_a_wrong_twin_is_found(javascript):
@@ -118,6 +153,7 @@ def test_python_is_restricted(body, message):
     assert outcome.outputs is None and message in outcome.error
 
 
+@pytest.mark.slow
 def test_a_bad_job_spoils_no_other():
     slow = "def f(x):\n    return sum(range(10000000000000))\n"
     start = time.perf_counter()

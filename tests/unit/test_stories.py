@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from utils.io import ROOT
 from utils.worlds import stories
 from utils.worlds.stories import french, grammar, lexicon, parser
 from utils.worlds.stories.french import elide
@@ -385,3 +386,23 @@ def test_the_lexicon_is_complete():
         assert all(word.gender in ("m", "f", "p") for word in lexicon.ENTRIES[kind].values() if word.english != "home")
     columns = {kind: {len(word.columns) for word in words.values()} for kind, words in lexicon.ENTRIES.items()}
     assert columns["thing"] == {3} and columns["feeling"] == {3} and columns["skill"] == {4} and columns["chore"] == {4}
+
+
+# --- what the card says -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_as_many_test_sentences_stand_in_training_as_the_card_says():
+    card = (ROOT / "data" / "worlds" / "README.md").read_text(encoding="utf-8")
+    said = int(re.search(r"\| 5,000 \| (\d+) % \|", card)[1])
+    read = {sentence.english for number in range(5000) for sentence in stories.write(f"train {number}").sentences}
+    held_out = [sentence.english for number in range(400) for sentence in stories.write(f"test {number}").sentences]
+    share = 100 * sum(sentence in read for sentence in held_out) / len(held_out)
+    assert share == pytest.approx(said, abs=2)
+
+
+def test_the_card_names_every_table():
+    card = (ROOT / "data" / "worlds" / "README.md").read_text(encoding="utf-8")
+    for file in (ROOT / "data" / "worlds").glob("*.txt"):
+        lines = len(file.read_text(encoding="utf-8").splitlines())
+        assert re.search(rf"\| `{file.name}` \|.*\| {lines} \|", card), f"{file.name} has {lines} lines"

@@ -234,7 +234,10 @@ def address(options: argparse.Namespace) -> None:
 
 
 def test(options: argparse.Namespace) -> int:
-    """One pytest for the unit tests and the notebooks, two processes, one thread each."""
+    """One pytest for the unit tests and the notebooks: two processes, one thread each, which take a file or a lesson at a time.
+
+    A lesson is executed once, by nbval.
+    """
     variables = dict(environment.REPRODUCIBLE)
     targets = ["tests"]
     if options.lessons:
@@ -251,7 +254,7 @@ def test(options: argparse.Namespace) -> int:
     else:
         chosen = []
     processes = str(min(2, os.cpu_count() or 1))
-    command = [sys.executable, "-m", "pytest", *targets, *chosen, "-n", processes, "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", *targets, *chosen, "-n", processes, "--dist", "loadgroup"]
     return call(command, **variables)
 
 

@@ -63,7 +63,7 @@ def verdict(number: str, attempt: Callable, assertions: Callable) -> str:
             return f"Exercise {number}: `{name}` returned None. Does it end with `return`?"
         if isinstance(error, AssertionError):
             return f"Exercise {number}: not yet right. {error or 'An assertion of the check does not hold.'}"
-        return f"Exercise {number}: your code stopped with {type(error).__name__}: {error}{_where(error, name)}"
+        return f"Exercise {number}: your code stopped with {_kind(error)}: {error}{_where(error, name)}"
     return f"Exercise {number}: right."
 
 
@@ -115,6 +115,11 @@ def _watch(attempt: Callable) -> tuple[Callable, list]:
         return result
 
     return watched, returned_nothing
+
+
+def _kind(error: BaseException) -> str:
+    """The nearest public name of an error's kind: Python 3.13 says _IncompleteInputError where a SyntaxError is meant."""
+    return next(kind.__name__ for kind in type(error).__mro__ if not kind.__name__.startswith("_"))
 
 
 def _where(error: Exception, name: str) -> str:

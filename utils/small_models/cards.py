@@ -1,6 +1,7 @@
 """The card of a small model: what it read, how long, on what, its curve, what it can do, where it is weak.
 
-write       README.md, curve.png and scores.json in the model's folder, from its run, its log and fresh measurements
+write       scores.json, curve.png and README.md in the model's folder, from its run, its log and fresh measurements
+render      README.md alone, from the scores that are there
 with_notes  a card with what a person wrote at the end of the one that is there
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+
+from safetensors.torch import load_file
 
 from utils.course import plots
 from utils.io import write_atomically, write_json
@@ -47,11 +50,22 @@ def write(name: str, folder: Path) -> None:
             "scores": rounded,
         },
     )
-    log = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    _draw_curve(recipe, log, folder / "curve.png")
-    run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    _draw_curve(recipe, _log(folder), folder / "curve.png")
+    render(name, folder)
+
+
+def render(name: str, folder: Path) -> None:
+    """Writes the card from the scores, the run and the log in the folder; what a person wrote at its end stays."""
+    run, measured = (json.loads((folder / file).read_text(encoding="utf-8")) for file in ("run.json", "scores.json"))
+    weights = load_file(folder / "model.safetensors")
+    million = sum(weight.numel() for weight in weights.values()) / 1e6
     file = folder / "README.md"
-    write_atomically(file, with_notes(file, _card(recipe, run, log, rounded, model)).encode())
+    card = _card(recipes.read(name), run, _log(folder), measured["scores"], million)
+    write_atomically(file, with_notes(file, card).encode())
+
+
+def _log(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def with_notes(file: Path, card: str) -> str:
@@ -77,8 +91,7 @@ def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
     figure.savefig(file, dpi=80, metadata={"Software": None})
 
 
-def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> str:
-    million = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, million: float) -> str:
     held_out = [row["validation_loss"] for row in log if "validation_loss" in row]
     versions = ", ".join(f"{package} {version}" for package, version in run["versions"].items())
     command = f"python -m utils train {recipe.name}"
@@ -104,7 +117,7 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, model) -> 
         f"Measured on held-out inputs, {scores.COUNT} of each kind; where the model samples, the mean of "
         f"three seeds and their range (temperature {scores.TEMPERATURE} for stories, {scores.LOW_TEMPERATURE} where a low "
         "one is named, 1 for sums). "
-        "`tests/test_small_models.py` measures a sample of it again.",
+        "`tests/system/test_small_models.py` measures a sample of it again.",
         "",
         "| measure | value |",
         "|---|---|",
@@ -131,7 +144,7 @@ def _read(recipe: Recipe, steps: int) -> str:
 
 
 def _batches(shapes: list[dict], steps: int) -> list[float]:
-    """About how many batches of each shape a training has; see `pairs.Pairs` for `share` and `until`."""
+    """About how many batches of each shape a training has; see `sequence_pairs.Pairs` for `share` and `until`."""
     found = [0.0] * len(shapes)
     ends = sorted({min(shape.get("until", steps), steps) for shape in shapes} | {0, steps})
     for start, end in zip(ends, ends[1:]):

@@ -21,7 +21,7 @@ class Recipe:
 
     kind: "causal", "chat" (a causal model that goes on from another), "masked", "text-to-text", or "heads" (see `heads`).
     training: steps, batch_size, window, learning_rate, warmup, seed. mixture: kind of text -> its share. shapes and
-    written: of a text-to-text model, see `pairs.Pairs`. tokenizer: how it is trained, or {"from": name} for another
+    written: of a text-to-text model, see `sequence_pairs.Pairs`. tokenizer: how it is trained, or {"from": name} for another
     model's. model: the class of Transformers, its configuration's class and fields, or {"from": name} to go on from
     another model. headline: the measures that matter most, each with the words around its value.
     """

@@ -218,8 +218,11 @@ def _compared(name: str, pairs: list[tuple[str, str]], found: list[str]) -> dict
 
 
 def _code(model, tokenizer, rng: Random, count: int) -> dict:
-    """Translated programs are run; where there is no Node.js a text equal to the recorded twin counts."""
-    drawn = [programs.write(f"{SPLIT} {rng.getrandbits(60)}") for _ in range(count)]
+    """Translated programs are run; where there is no Node.js a text equal to the recorded twin counts.
+
+    The model has read no program with the skeleton of one of these (see `programs.split_of`).
+    """
+    drawn = [programs.write(f"{SPLIT} {rng.getrandbits(60)}", SPLIT) for _ in range(count)]
     found = samples.answers(model, tokenizer, [sequence_pairs.PREFIXES["code"] + p.python for p in drawn], longest=224)
     return {
         "code_exact": mean(text.split() == p.javascript.split() for text, p in zip(found, drawn, strict=True)),

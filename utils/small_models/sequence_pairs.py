@@ -75,8 +75,13 @@ def _translate(rng: Random, split: str) -> tuple[str, str]:
     return " ".join(s.english for s in chosen), " ".join(map(french_sentence, chosen))
 
 
+def _program(rng: Random, split: str) -> programs.Program:
+    """A program of the split; its skeleton is held out of training where it is not of the training split."""
+    return programs.write(f"{split} {rng.getrandbits(60)}", "train" if split == "train" else "test")
+
+
 def _code(rng: Random, split: str) -> tuple[str, str]:
-    program = programs.write(f"{split} {rng.getrandbits(60)}")
+    program = _program(rng, split)
     return program.python, program.javascript
 
 
@@ -98,7 +103,7 @@ def _entities(rng: Random, split: str) -> tuple[str, str]:
     told = texts.story(rng, split).sentences
     first, count = rng.randrange(len(told)), rng.choice((1, 2, 3))
     text = " ".join(s.english for s in told[first : first + count])
-    return text, entities_text(*stories.pairs.label(text))
+    return text, entities_text(*stories.annotations.label(text))
 
 
 def _continue(rng: Random, split: str) -> tuple[str, str]:
@@ -113,12 +118,13 @@ def _restore(rng: Random, split: str) -> tuple[str, str]:
     time, which is what the other tasks build on."""
     kind = rng.choices(("english", "french", "program", "written"), (0.4, 0.3, 0.15, 0.15))[0]
     if kind == "program":
-        program = programs.write(f"{split} {rng.getrandbits(60)}")
+        program = _program(rng, split)
         parts, mark = rng.choice((program.python, program.javascript)).splitlines(), "\n"
     elif kind == "written":
         parts, mark = stories.parser.split(rng.choice(texts.written_texts(split))), " "
     else:
-        parts, mark = [getattr(sentence, kind) for sentence in texts.story(rng, split).sentences], " "
+        told = texts.story(rng, split).sentences
+        parts, mark = [s.english if kind == "english" else french_sentence(s) for s in told], " "
     first, count = rng.randrange(len(parts)), rng.randint(2, 5)
     text = mark.join(parts[first : first + count])
     return " ".join(word for word in text.split(" ") if rng.random() >= MISSING), text
@@ -142,7 +148,7 @@ def written_pairs(task: str, split: str) -> tuple[tuple[str, str], ...]:
         return tuple((row["translation"]["en"], row["translation"]["fr"]) for row in rows("translations"))
     if task == "question":
         return tuple(
-            (question_input(row["question"], row["context"]), (row["answers"]["text"] or [stories.pairs.UNKNOWN])[0])
+            (question_input(row["question"], row["context"]), (row["answers"]["text"] or [stories.annotations.UNKNOWN])[0])
             for row in rows("questions")
         )
     if task == "sentiment":
@@ -253,11 +259,11 @@ def brought(rng: Random, split: str) -> Turns:
     asked = stories.questions(story)
     first, *others = rng.sample(asked, min(QUESTIONS, len(asked)))
     opening = rng.choice(ASK_ABOUT).format(story=story.english, question=first.question)
-    turns = [("user", opening), ("assistant", stories.pairs.spoken(first))]
+    turns = [("user", opening), ("assistant", stories.annotations.spoken(first))]
     if rng.random() < 0.2:
         turns = [("user", rng.choice(ASK_TO_SUM_UP).format(story=story.english)), ("assistant", story.summary)]
     for question in others:
-        turns += [("user", question.question), ("assistant", stories.pairs.spoken(question))]
+        turns += [("user", question.question), ("assistant", stories.annotations.spoken(question))]
     return [{"role": role, "content": content} for role, content in turns]
 
 

@@ -6,6 +6,7 @@ BERT has (trained with `tokenizers`).
 
 from __future__ import annotations
 
+import functools
 import json
 import tempfile
 from collections.abc import Callable
@@ -87,7 +88,11 @@ def word_pieces(parts: dict[str, int], vocabulary_size: int):
     return BertTokenizerFast(tokenizer_object=trained._tokenizer, do_lower_case=True)
 
 
+@functools.lru_cache(maxsize=8)
 def encoder_of(tokenizer) -> Callable[[str], list[int]]:
-    """Text -> ids, without the tokens that a tokenizer puts around a text."""
+    """Text -> ids, without the tokens that a tokenizer puts around a text.
+
+    A tokenizer has one such function, so that a cache with the function as its key (`texts`) finds what it holds.
+    """
     backend = tokenizer.backend_tokenizer
     return lambda text: backend.encode(text, add_special_tokens=False).ids

@@ -1,6 +1,6 @@
 """Stories of a small world, without end and from a seed, and a parser that measures what a model writes.
 
-    write(seed)            a `Story`: English, French, summary, and (tasks.py) questions, dialogue, entity labels
+    write(seed)            a `Story`: English, French, summary, and (annotations.py) questions, dialogue, entity labels
     stories(seed, count)   many of them
     judge(text)            what share of any text's sentences the grammar accepts, and whether its facts agree
 

@@ -28,14 +28,6 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    """What `--dist loadgroup` keeps on one worker: a file, so that fixtures are made once and a notebook has one kernel."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture
 def detection(monkeypatch):
     """Detection as on a fresh machine: no overriding variables, nothing remembered. Returns monkeypatch."""

@@ -135,9 +135,7 @@ def planted_in(lesson: lessons.Lesson) -> dict[str, list[tuple[str, str]]]:
     return importlib.import_module(f"mistakes.{name}").MISTAKES
 
 
-@pytest.mark.parametrize(
-    "lesson", [pytest.param(lesson, id=lesson.name, marks=pytest.mark.xdist_group(lesson.name)) for lesson in chosen()]
-)
+@pytest.mark.parametrize("lesson", chosen(), ids=lambda lesson: lesson.name)
 def test_the_exercises_of_a_lesson(lesson):
     folder = lessons.notebook_path(ROOT, lesson).parent
     found = problems(read(lesson), planted_in(lesson), folder)

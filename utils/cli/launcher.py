@@ -234,9 +234,9 @@ def address(options: argparse.Namespace) -> None:
 
 
 def test(options: argparse.Namespace) -> int:
-    """One pytest for the unit tests and the notebooks: two processes, one thread each, which take a file or a lesson at a time.
+    """One pytest for the unit tests and the notebooks: two processes, one thread each, which take a file at a time.
 
-    A lesson is executed once, by nbval.
+    A lesson is executed once, by nbval; a file, so that its cells go to one process (xdist's groups do not reach them).
     """
     variables = dict(environment.REPRODUCIBLE)
     targets = ["tests"]
@@ -254,7 +254,7 @@ def test(options: argparse.Namespace) -> int:
     else:
         chosen = []
     processes = str(min(2, os.cpu_count() or 1))
-    command = [sys.executable, "-m", "pytest", *targets, *chosen, "-n", processes, "--dist", "loadgroup"]
+    command = [sys.executable, "-m", "pytest", *targets, *chosen, "-n", processes, "--dist", "loadfile"]
     return call(command, **variables)
 
 

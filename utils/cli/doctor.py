@@ -172,13 +172,14 @@ def data_row(entry: dict) -> tuple[str, str, str, str]:
     if entry["kind"] == "corpus":
         return "-", megabytes, "-", "here: this Python's own files"
     if folder := place[0] if place else None if "hub" not in entry else hub.cached(entry):
-        kinds = (".jsonl", ".safetensors", ".bin", ".parquet")
-        files = sorted(path for path in folder.rglob("*") if path.suffix in kinds)
+        kinds = (".jsonl", ".safetensors", ".bin", ".parquet", ".gguf", "GroundTruth.txt", "Ratings.txt")
+        files = sorted(path for path in folder.rglob("*") if path.name.endswith(kinds))
         megabytes = f"{sum(file.stat().st_size for file in files) / 1e6:,.1f}"
         if place:
             digest = fingerprint(files)
         if entry["kind"] == "set" and place:
-            rows = f"{sum(line.strip() != b'' for file in files for line in file.open('rb')):,}"
+            counted = [file for file in files if not file.name.endswith("Ratings.txt")]  # those stand beside the texts
+            rows = f"{sum(line.strip() != b'' for file in counted for line in file.open('rb')):,}"
         here = f"here: {place[1] if place else 'the cache of the Hub'}".removesuffix(", hash checked")
         return rows, megabytes, digest, " and ".join(filter(None, (here, on_hub)))
     stand_in = f"; {entry['stand_in']} stands in" if "stand_in" in entry else "" if on_hub else "missing here"

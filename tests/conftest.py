@@ -28,6 +28,12 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 
+def share_cache(folder: Path) -> None:
+    """What was fetched from packages serves a copy of the course, too, so that no test fetches it again."""
+    if (ROOT / ".cache").is_dir():
+        (folder / ".cache").symlink_to(ROOT / ".cache", target_is_directory=True)
+
+
 @pytest.fixture
 def detection(monkeypatch):
     """Detection as on a fresh machine: no overriding variables, nothing remembered. Returns monkeypatch."""

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import share_cache
 
 from utils import lessons
 from utils.io import ROOT
@@ -64,6 +65,7 @@ def course(tmp_path):
         shutil.copytree(ROOT / name, folder / name, ignore=left_out)
     for name in ("requirements.txt", "constraints.txt"):
         shutil.copy(ROOT / name, folder)
+    share_cache(folder)
     return folder
 
 

@@ -29,6 +29,7 @@ import packaging
 import psutil
 import pytest
 import torch
+from conftest import share_cache
 from nbformat import v4
 
 from utils import io, lessons
@@ -83,6 +84,8 @@ def copy_course(root: Path) -> Path:
     (root / "notebooks").mkdir()
     (root / "data").mkdir()
     shutil.copy(lessons.TABLE, root / "data")
+    shutil.copytree(ROOT / "data" / "worlds", root / "data" / "worlds")
+    (root / "data" / "catalog.toml").write_text("", encoding="utf-8")  # nothing to fetch
     (root / "constraints.txt").write_text("")
     (root / "requirements.txt").write_text("# [commands]\npytest>=8\n")
     return root
@@ -1233,6 +1236,7 @@ def test_the_commands_in_a_fresh_clone(tmp_path):
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(clone)], check=True)
     (clone / "notebooks").mkdir(exist_ok=True)
+    share_cache(clone)
     lesson_3(clone, v4.new_markdown_cell("# Tokens"), cell("print('two' + ' words')"), cell("1", "solution"))
     assert command(clone, "run", "3").returncode == 0
     assert command(clone, "copy", "3").returncode == 0

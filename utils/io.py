@@ -33,13 +33,15 @@ class CommandError(Exception):
 
 
 class DamagedFile(CommandError):
-    """A file of the course cannot be read as what it is; the message names it and the way out."""
+    """A file cannot be read as what it is; the message names it and the way out."""
 
-    def __init__(self, path: Path, why: str):
-        super().__init__(
-            f"{shown(path)} is damaged: {why}. Get the course's own back with `git checkout -- {shown(path)}` "
-            f"(within an unfinished merge: `git checkout HEAD -- {shown(path)}`)."
-        )
+
+def damaged(path: Path, why: str) -> DamagedFile:
+    """The error for a file of the course that git can bring back."""
+    return DamagedFile(
+        f"{shown(path)} is damaged: {why}. Get the course's own back with `git checkout -- {shown(path)}` "
+        f"(within an unfinished merge: `git checkout HEAD -- {shown(path)}`)."
+    )
 
 
 class SettingError(CommandError, ValueError):
@@ -87,11 +89,11 @@ def read_text(path: Path) -> str:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
-        raise DamagedFile(path, "it is missing") from None
+        raise damaged(path, "it is missing") from None
     except UnicodeDecodeError:
-        raise DamagedFile(path, "it is no text in UTF-8") from None
+        raise damaged(path, "it is no text in UTF-8") from None
     if re.search(r"(?m)^(<{7}|>{7})( |$)", text):
-        raise DamagedFile(path, "git left the marks of a conflict in it")
+        raise damaged(path, "git left the marks of a conflict in it")
     return text
 
 

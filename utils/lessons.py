@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from utils.io import ROOT, CommandError, DamagedFile, read_text, write_atomically
+from utils.io import ROOT, CommandError, damaged, read_text, write_atomically
 
 TABLE = ROOT / "data" / "lessons.toml"
 MEMORY_GB = 4.0  # the bound that every lesson keeps; a lesson that has run carries its own measurement
@@ -53,7 +53,7 @@ def table() -> tuple[Lesson, ...]:
         lessons = tuple(Lesson(**entry) for entry in tomllib.loads(read_text(TABLE))["lesson"])
         return tuple(sorted(lessons, key=lambda lesson: lesson.number))
     except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFile(TABLE, f"it is no table of lessons ({error})") from None
+        raise damaged(TABLE, f"it is no table of lessons ({error})") from None
 
 
 LESSONS = table()
@@ -121,7 +121,7 @@ def read_notebook(path: Path) -> dict:
             cell["cell_type"], cell["source"], cell["metadata"].get("tags")
         float(notebook["metadata"].get("course", {}).get("peak_mb", 0))
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise DamagedFile(path, "it is no notebook") from None
+        raise damaged(path, "it is no notebook") from None
     return notebook
 
 
@@ -136,7 +136,7 @@ def address(root: Path = ROOT) -> str:
     path = root / "data" / "lessons.toml"
     if line := REPOSITORY.search(read_text(path)):
         return line[1]
-    raise DamagedFile(path, 'it has no line `repository = "OWNER/NAME"`')
+    raise damaged(path, 'it has no line `repository = "OWNER/NAME"`')
 
 
 def stamp_address(new: str, root: Path) -> list[Path]:

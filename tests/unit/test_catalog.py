@@ -215,7 +215,7 @@ def test_a_damaged_set_is_not_the_students_fault(offline, monkeypatch, tmp_path,
     (folder / "test.jsonl").write_bytes(b"".join(damage(lines)))
     monkeypatch.setattr(catalog, "ROOT", tmp_path)
     with pytest.raises(
-        catalog.DamagedFile, match=rf"topics/test.jsonl is damaged: {what}.*git checkout -- \S*/test.jsonl$"
+        catalog.DamagedFile, match=rf"topics/test.jsonl is damaged: {what}.*git checkout -- \S*/test.jsonl`"
     ) as it:
         catalog.load("topics")
     assert "\n" not in str(it.value)

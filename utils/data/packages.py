@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from utils.data.hub import Unavailable
-from utils.io import ROOT, child_environment, shown
+from utils.io import ROOT, DamagedFile, child_environment, shown
 
 LIST = ROOT / "data" / "packages.txt"
 CACHE = ROOT / ".cache" / "packages"
@@ -38,10 +38,6 @@ NETWORK = re.compile(
     re.IGNORECASE,
 )
 DISK_FULL = re.compile(r"No space left|Errno 28\b|not enough space|Disk quota exceeded", re.IGNORECASE)
-
-
-class DamagedFile(RuntimeError):
-    """A file is not the one that the catalog names: its hash differs."""
 
 
 @functools.lru_cache(maxsize=None)

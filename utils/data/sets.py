@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from utils.data import hub
-from utils.data.packages import DamagedFile
-from utils.io import shown
+from utils.io import damaged
 from utils.worlds import arithmetic, stories
 
 if TYPE_CHECKING:
@@ -123,14 +122,10 @@ def _written_split(entry: dict, path: Path) -> datasets.Dataset:
                 rows.append([row[name] for name in columns])
             except (ValueError, TypeError, KeyError):
                 text = line.decode(errors="replace").strip()
-                raise _damaged(path, f"line {number} is no row with {', '.join(columns)}, but {text[:40]!r}") from None
+                raise damaged(path, f"line {number} is no row with {', '.join(columns)}, but {text[:40]!r}") from None
     if not rows:
-        raise _damaged(path, "it is empty")
+        raise damaged(path, "it is empty")
     return Dataset.from_dict(dict(zip(columns, zip(*rows))), features=features(columns))
-
-
-def _damaged(path: Path, what: str) -> DamagedFile:
-    return DamagedFile(f"{shown(path)} is damaged: {what}. Get it again: git checkout -- {shown(path)}")
 
 
 def _hub_split(entry: dict, folder: Path, split: str) -> datasets.Dataset:

@@ -100,7 +100,7 @@ def gpu(does: str, needs: str) -> bool:
     """
     if detect_device() != "cpu":
         return True
-    print(f"No GPU in this run. On one this cell {does}. It needs {needs}.")
+    print(f"No GPU in this run: the cell rehearses small. On one it {does}. It needs {needs}.")
     return False
 
 
@@ -115,7 +115,7 @@ def hub(does: str, needs: str, loads: tuple[str, ...] = (), tokenizers: tuple[st
     here = [catalog.available(name) for name in loads] + [catalog.available(name, tokenizer_only=True) for name in tokenizers]
     if here and all(here):
         return True
-    print(f"No Hub in this run. With it this cell {does}. It needs {needs}.")
+    print(f"No Hub in this run: the cell rehearses small. With it, it {does}. It needs {needs}.")
     return False
 
 

@@ -40,9 +40,7 @@ MISTAKES = {
     "6.1": [
         (balanced("sum(row[i] for i, row in enumerate(table)) / sum(map(sum, table))"), "That is plain accuracy"),
         (
-            balanced(
-                "sum(table[i][i] / max(1, sum(row[i] for row in table)) for i in range(len(table))) / len(table)",
-            ),
+            balanced("sum(table[i][i] / max(1, sum(row[i] for row in table)) for i in range(len(table))) / len(table)"),
             "divide by the sum of the row",
         ),
         (balanced("sum(row[i] / sum(row) for i, row in enumerate(table))"), "divide by the number of classes"),
@@ -68,12 +66,16 @@ MISTAKES = {
         ),
         (lowest("return max((t for t in confidence if risk(t) <= limit), default=math.inf)"), "give the lowest"),
         (
-            lowest("return min((t for t in confidence if t < 0.95 and (~right[confidence > t]).mean() <= limit), default=math.inf)"),
+            lowest(
+                "return min((t for t in confidence if t < 0.95 and (~right[confidence > t]).mean() <= limit), default=math.inf)"
+            ),
             ">=, not >",
         ),
         (lowest("return min((t for t in confidence if risk(t) < limit), default=math.inf)"), "<=, not <"),
         (
-            lowest("return min((t for t in confidence if (~right[confidence >= t]).sum() / len(right) <= limit), default=math.inf)"),
+            lowest(
+                "return min((t for t in confidence if (~right[confidence >= t]).sum() / len(right) <= limit), default=math.inf)"
+            ),
             "of the answers, not of all rows",
         ),
         (
@@ -83,10 +85,20 @@ MISTAKES = {
             ),
             "answered together",
         ),
-        (lowest("allowed = [t for t in confidence if risk(t) <= limit]\nreturn min(allowed) if allowed else None"), "returned None"),
+        (
+            lowest("allowed = [t for t in confidence if risk(t) <= limit]\nreturn min(allowed) if allowed else None"),
+            "returned None",
+        ),
     ],
     "6.4": [
-        (groups(made="np.array_split(p.argsort(kind='stable'), bins)", term="len(g) / len(p) * abs(p[g].mean() - q[g].mean())", result="total"), "leave them out"),
+        (
+            groups(
+                made="np.array_split(p.argsort(kind='stable'), bins)",
+                term="len(g) / len(p) * abs(p[g].mean() - q[g].mean())",
+                result="total",
+            ),
+            "leave them out",
+        ),
         (groups(term="len(g) * (p[g].mean() - q[g].mean())", result="abs(total) / len(p)"), "cancel in yours"),
         (groups(term="abs(p[g].mean() - q[g].mean())", result="total / len(made)"), "weight each by its rows"),
         (groups(made="[g for g in np.array_split(np.arange(len(p)), bins) if len(g)]"), "not neighbors"),
@@ -94,7 +106,9 @@ MISTAKES = {
         (groups(first="p.sort()"), "in place"),
         (groups(made="[g for g in np.array_split((-p).argsort(kind='stable'), bins) if len(g)]"), "the smallest p"),
         (
-            groups(made="[g for g in (np.where(np.minimum((p * bins).astype(int), bins - 1) == b)[0] for b in range(bins)) if len(g)]"),
+            groups(
+                made="[g for g in (np.where(np.minimum((p * bins).astype(int), bins - 1) == b)[0] for b in range(bins)) if len(g)]"
+            ),
             "bins of equal width",
         ),
     ],

@@ -45,11 +45,14 @@ MISTAKES = {
         ),
         (balanced("sum(row[i] / sum(row) for i, row in enumerate(table))"), "divide by the number of classes"),
         (balanced("(table[0][0] / sum(table[0]) + table[1][1] / sum(table[1])) / 2"), "Right for two classes"),
+        (balanced("sum(max(row) / sum(row) for row in table) / len(table)"), "One class found, the other never"),
         (balanced("sum(row[i] / max(1, sum(row)) for i, row in enumerate(table)) / len(table)"), "so it is left out"),
     ],
     "6.2": [
         (pool("x.amax(1)"), "The padding has won"),
         (pool("(x * present[..., None]).amax(1)"), "A zero has won"),
+        (pool("x.masked_fill(present[..., None], float('-inf')).amax(1)"), "The padding has won"),
+        (pool("x[present].amax(0)"), "not (4,)"),
         (pool(f"{FILLED}.max(1)"), "return the numbers alone"),
         (pool(f"{FILLED}.amax(2)"), "axis 1"),
         (pool(f"{FILLED}.amax(1, keepdim=True)"), "not (2, 1, 4)"),
@@ -72,6 +75,8 @@ MISTAKES = {
             ">=, not >",
         ),
         (lowest("return min((t for t in confidence if risk(t) < limit), default=math.inf)"), "<=, not <"),
+        (lowest("return next((t for t in confidence if risk(t) <= limit), math.inf)"), "give the lowest"),
+        (lowest("return min((t for t in confidence if 1 - risk(t) <= limit), default=math.inf)"), "the part that is *not* right"),
         (
             lowest(
                 "return min((t for t in confidence if (~right[confidence >= t]).sum() / len(right) <= limit), default=math.inf)"
@@ -104,6 +109,7 @@ MISTAKES = {
         (groups(made="[g for g in np.array_split(np.arange(len(p)), bins) if len(g)]"), "not neighbors"),
         (groups(first="p = np.sort(p)"), "left q as it was"),
         (groups(first="p.sort()"), "in place"),
+        (groups(first="p, q = np.sort(p), np.sort(q)"), "each by itself"),
         (groups(made="[g for g in np.array_split((-p).argsort(kind='stable'), bins) if len(g)]"), "the smallest p"),
         (
             groups(

@@ -76,7 +76,10 @@ MISTAKES = {
         ),
         (lowest("return min((t for t in confidence if risk(t) < limit), default=math.inf)"), "<=, not <"),
         (lowest("return next((t for t in confidence if risk(t) <= limit), math.inf)"), "give the lowest"),
-        (lowest("return min((t for t in confidence if 1 - risk(t) <= limit), default=math.inf)"), "the part that is *not* right"),
+        (
+            lowest("return min((t for t in confidence if 1 - risk(t) <= limit), default=math.inf)"),
+            "the part that is *not* right",
+        ),
         (
             lowest(
                 "return min((t for t in confidence if (~right[confidence >= t]).sum() / len(right) <= limit), default=math.inf)"

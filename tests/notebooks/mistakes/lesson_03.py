@@ -98,7 +98,7 @@ MISTAKES = {
             "        place = list(zip(pieces, pieces[1:])).index(pairs[0])\n"
             "        pieces[place:place + 2] = [''.join(pairs[0])]\n"
             "    return pieces\n",
-            "b·c has the lower rank",
+            "the leftmost pair",
         ),
     ],
     "3.3": [

@@ -18,7 +18,8 @@ def rouge(result: str, counter: str = "Counter(zip(tokens, tokens[1:]))") -> str
     """An answer to exercise 1.2 with one part replaced."""
     return (
         "def rouge_2(written, wanted):\n"
-        f"    ours, theirs = ({counter} for tokens in (words(written), words(wanted)))\n"
+        "    cut = [re.findall(r'\\w+', text.lower()) for text in (written, wanted)]\n"
+        f"    ours, theirs = ({counter} for tokens in cut)\n"
         "    common, first, second = (ours & theirs), ours, theirs\n"
         "    size = lambda counted: counted.total() if isinstance(counted, Counter) else len(counted)\n"
         f"    return {result}\n"
@@ -92,6 +93,7 @@ MISTAKES = {
         (match("normal(given) == normal(right[0])"), "did you look at the first alone"),
         (match(ANY, kept="True"), "leave out a, an and the"),
         (match(ANY, tokens="text.split()"), "Capitals and marks"),
+        (match(ANY, tokens='re.sub(r"[^\\w\\s]", "", text.lower()).split(" ")'), "White space should not matter"),
         (match("any(set(normal(given)) == set(normal(answer)) for answer in right)"), "compare lists, not sets"),
         (match(ANY, tokens='re.sub("the|an", "", text.lower()).split(".")[0].split()'), "leave out whole words only"),
         (
@@ -125,7 +127,19 @@ MISTAKES = {
                 "start = starts.index(max(starts))\nstop = min(start + longest, len(ends))\n"
                 "return start, max(range(start, stop), key=lambda end: ends[end])"
             ),
-            "with the sum 12",
+            "You took the largest start first",
+        ),
+        (
+            span(
+                "end = ends.index(max(ends))\nfirst = max(0, end - longest + 1)\n"
+                "return max(range(first, end + 1), key=lambda start: starts[start]), end"
+            ),
+            "You took the largest end first",
+        ),
+        (searched("range(start, min(start + longest + 1, len(ends)))"), "one too many"),
+        (
+            searched("range(start, min(start + longest, len(ends)))").replace("(start, end)\n", "(start, end + 1)\n"),
+            "not the place after it",
         ),
         (searched("range(start, min(start + longest, len(ends)))", best="0"), "do not begin with a best of 0"),
     ],

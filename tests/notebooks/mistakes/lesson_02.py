@@ -52,6 +52,11 @@ MISTAKES = {
         (rms("x.std(-1, keepdim=True) + epsilon"), "`std` subtracts the mean"),
         (rms("(x.square().mean(-1, keepdim=True) + epsilon).sqrt()", first="x = x - x.mean(-1, keepdim=True)"), "layer norm"),
         (rms("1", first="x /= (x.square().mean(-1, keepdim=True) + epsilon).sqrt()"), "changed x itself"),
+        (rms("(x.var(-1, keepdim=True, unbiased=False) + epsilon).sqrt()"), "The variance subtracts the mean"),
+        (rms("x.std(-1, keepdim=True)", first="x = x - x.mean(-1, keepdim=True)"), "layer norm with C - 1"),
+        (rms("x.abs().mean(-1, keepdim=True) + epsilon"), "the mean of |x|"),
+        (rms("(x.mean(-1, keepdim=True).square() + epsilon).sqrt()"), "You took the mean first"),
+        (rms("(x.square().mean(-1, keepdim=True) + 1e-6).sqrt()"), "Epsilon is not always 1e-6"),
     ],
     "2.2": [
         (count("V * C + V + N * (2 * a + f + 3 * n) + n"), "You counted cross-attention"),
@@ -65,6 +70,9 @@ MISTAKES = {
         (count("V * C + V + N * (a + 2 * C * F + 2 * n) + n"), "biases of the feed-forward"),
         (count("V * C + V + N * (a + 8 * C * C + 5 * C + 2 * n) + n"), "does not depend on F"),
         (count("50 * C + 50 + N * (a + f + 2 * n) + n"), "Right for one size only"),
+        (count("V * C + V + N * (a + f + 2 * n) + 2 * n"), "one norm on top"),
+        (count("V * C + V + N * (a + f + 3 * n) + n"), "three norms a layer"),
+        (count("V * C + V + N * (3 * C * C + 3 * C + f + 2 * n) + n"), "Attention has four matrices"),
     ],
     "2.3": [
         (joined(given="row", labels="[-100] * (len(source) + 1) + target"), "last token is not given"),
@@ -83,6 +91,8 @@ MISTAKES = {
             "    source += [start]\n    source += target\n    return source[:-1], labels",
             "You changed a list",
         ),
+        (joined(labels="[-100] * len(source) + [start] + target[:-1]"), "START has a label"),
+        (joined(labels="source + target"), "counts inside the source"),
     ],
     "2.4": [
         (likely(result="picked.sum(-1)"), "Padding is counted"),
@@ -99,5 +109,15 @@ MISTAKES = {
         (likely(result="(picked * (target != 0)).sum(-1)"), "Padding is not always 0"),
         (likely(table="logits.softmax(-1).log()"), "not finite"),
         (likely(first="logits -= logits.logsumexp(-1, keepdim=True)", table="logits"), "changed the logits"),
+        (likely(table="logits.log_softmax(0)"), "softmax runs over the batch"),
+        (
+            likely(
+                picked="table[:, :-1].gather(-1, target[:, 1:, None])[..., 0]",
+                result="(picked * (target[:, 1:] != pad)).sum(-1)",
+            ),
+            "nothing is shifted here",
+        ),
+        (likely(result="(picked * (target == pad)).sum(-1)"), "mask is turned round"),
+        (likely(result="(picked * (target != pad)).prod(-1)"), "added, and not multiplied"),
     ],
 }

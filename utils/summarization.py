@@ -91,7 +91,7 @@ def mmr(vectors: numpy.ndarray, count: int, balance: float = 0.7) -> list[int]:
 def oracle(sentences: Sequence[str], reference: str, count: int) -> list[int]:
     """Greedily the sentences that raise ROUGE-1 + ROUGE-2 against the reference most; fewer where none raises it.
 
-    Source: Nallapati et al., "SummaRuNNer" (2016, arXiv 1611.04230), section 3. Greedy is near the best, and not always it.
+    Source: Nallapati et al., "SummaRuNNer" (2016, arXiv 1611.04230). Greedy is near the best, and not always it.
     """
     chosen: list[int] = []
     best = 0.0
@@ -157,7 +157,7 @@ def gain_interval(first: Sequence[float], second: Sequence[float], seed: int = 0
 def coverage(summary: str, source: str) -> float:
     """The share of the summary's words that lie in runs of 2 words or more copied from the source, each as long as can be.
 
-    Source: Grusky et al., "Newsroom" (2018, arXiv 1804.11283), section 4, which counts single words as runs, too.
+    Source: Grusky et al., "Newsroom" (2018, arXiv 1804.11283), which counts single words as runs, too.
     """
     ours, theirs = _words(summary), f" {' '.join(_words(source))} "
     at = copied = 0

@@ -51,6 +51,43 @@ FAULTS = [
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
     ),
+    # --- summarization: windows, extracts, what is copied and what is invented
+    Fault(
+        "summarization.py",
+        "first = end if end == len(lengths) else max(end - overlap, first + 1)",
+        "first = end",
+        "test_summarization.py::test_windows_overlap_by_so_many_sentences",
+    ),
+    Fault(
+        "summarization.py",
+        "numpy.fill_diagonal(weights, 0)",
+        "pass",
+        "test_summarization.py::test_textrank_is_networkx_pagerank_of_the_positive_cosines",
+    ),
+    Fault(
+        "summarization.py",
+        "redundancy = alike[:, chosen].max(1)",
+        "redundancy = alike[:, chosen].min(1)",
+        "test_summarization.py::test_mmr_counts_the_likest_of_those_that_were_taken",
+    ),
+    Fault(
+        "summarization.py",
+        "copied += length if length > 1 else 0",
+        "copied += length",
+        "test_summarization.py::test_coverage_and_novelty_by_hand",
+    ),
+    Fault(
+        "summarization.py",
+        "known.issuperset(_words(name))",
+        "known & set(_words(name)) or True",
+        "test_summarization.py::test_unsupported_finds_planted_names_and_numbers_and_nothing_else",
+    ),
+    Fault(
+        "summarization.py",
+        "max(scores.values()) <= best",
+        "False",
+        "test_summarization.py::test_the_oracle_takes_what_the_reference_says_and_stops_where_nothing_helps",
+    ),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",

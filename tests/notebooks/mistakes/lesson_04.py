@@ -42,8 +42,8 @@ MISTAKES = {
         (effective("torch.special.entr(a).sum(-1)"), "entropy itself"),
         (effective("(-(a * a.clamp_min(1e-30).log2()).sum(-1)).exp()"), "Use the same base twice"),
         (effective("(torch.special.entr(a).sum(-1) / math.log(a.shape[-1])).exp()"), "divided by log S"),
-        (effective("torch.special.entr(a).sum().exp()"), "sum over the last axis only"),
-        (effective("torch.special.entr(a).sum(0).exp()"), "sum over the last axis only"),
+        (effective("torch.special.entr(a).sum().exp()"), "sum over the last axis"),
+        (effective("torch.special.entr(a).sum(0).exp()"), "sum over the last axis"),
         (effective("torch.special.entr(a).sum(1).exp()"), "maps (B, H, T, S)"),
         (effective("torch.special.entr(a).sum(-1).exp().mean().item()"), "Return a tensor"),
         (effective("(-torch.special.entr(a).sum(-1)).exp()"), "minus sign"),
@@ -64,7 +64,10 @@ MISTAKES = {
     ],
     "4.3": [
         (masked("return scores.masked_fill(~mask, -torch.inf).softmax(-1)"), "is NaN: the softmax of minus infinities"),
-        (masked("return scores.masked_fill(~mask, -torch.inf).softmax(-1).nan_to_num()"), "its gradient is NaN"),
+        (
+            masked("added = torch.where(mask, 0.0, -torch.inf)", "return (scores + added).softmax(-1).nan_to_num()"),
+            "its gradient is NaN",
+        ),
         (masked("return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)"), "gets thirds"),
         (masked("return scores.softmax(-1) * mask"), "Mask the scores before the softmax"),
         (

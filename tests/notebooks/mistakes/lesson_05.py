@@ -85,7 +85,7 @@ MISTAKES = {
         (HALVES, "all sines stand first"),
         (shift(angle="k * base ** (-i / width)"), "the exponent of the base is -2 i / width"),
         (shift(angle="math.radians(k) * base ** (-2 * i / width)"), "without a conversion"),
-        (shift(angle="k * 100.0 ** (-2 * i / width)"), "Right for width 4"),
+        (shift(angle="k * 100.0 ** (-2 * i / width)"), "Right for k = 3, width 4"),
         (ROLLED, "outside of the two-by-two"),
         (shift("[[s, c], [-c, s]]"), "should move nothing"),
         (shift(angle="base ** (-2 * i / width)"), "should move nothing"),
@@ -105,7 +105,7 @@ MISTAKES = {
         (begins("math.ceil(4 * 4 ** ((bucket_number - 4) / 4))", near="bucket_number < 4"), "Right for 8 buckets"),
         (begins(f"int({LIMIT}) + 1"), "One too far"),
         (begins(f"math.ceil({LIMIT.replace('buckets - exact', 'buckets - exact - 1')})"), "you made 3 of it"),
-        (begins(f"math.ceil({LIMIT})").replace("buckets // 2", "buckets // 4"), "halve twice as an encoder"),
+        (begins(f"math.ceil({LIMIT})").replace("buckets // 2", "buckets // 4"), "halve twice, for an encoder"),
         (COUNTED.replace("bucket_number:", "bucket_number + 0.5:"), "stopped after"),
     ],
     "5.3": [

@@ -85,8 +85,11 @@ MISTAKES = {
         (HALVES, "all sines stand first"),
         (shift(angle="k * base ** (-i / width)"), "the exponent of the base is -2 i / width"),
         (shift(angle="math.radians(k) * base ** (-2 * i / width)"), "without a conversion"),
-        (shift(angle="k * 100.0 ** (-2 * i / width)"), "Right for width 4"),
+        (shift(angle="k * 100.0 ** (-2 * i / width)"), "Right for k = 3, width 4"),
         (ROLLED, "outside of the two-by-two"),
+        (shift("[[s, c], [-c, s]]"), "should move nothing"),
+        (shift(angle="base ** (-2 * i / width)"), "should move nothing"),
+        (shift(angle="3 * base ** (-2 * i / width)"), "should move nothing"),
     ],
     "5.2": [
         (begins(f"int({LIMIT})"), "round up, with math.ceil"),
@@ -100,6 +103,9 @@ MISTAKES = {
         (begins("exact + (bucket_number - exact) * (max_distance - exact) // (buckets - exact)"), "by a constant factor"),
         (begins(f"math.ceil({LIMIT})", near="False"), "The first four buckets"),
         (begins("math.ceil(4 * 4 ** ((bucket_number - 4) / 4))", near="bucket_number < 4"), "Right for 8 buckets"),
+        (begins(f"int({LIMIT}) + 1"), "One too far"),
+        (begins(f"math.ceil({LIMIT.replace('buckets - exact', 'buckets - exact - 1')})"), "you made 3 of it"),
+        (begins(f"math.ceil({LIMIT})").replace("buckets // 2", "buckets // 4"), "halve twice, for an encoder"),
         (COUNTED.replace("bucket_number:", "bucket_number + 0.5:"), "stopped after"),
     ],
     "5.3": [
@@ -124,6 +130,9 @@ MISTAKES = {
         (positions("(mask.float().cumsum(1) - 1).clamp_min(0)"), "whole numbers"),
         (positions("(mask.long().flatten().cumsum(0).view(mask.shape) - 1).clamp_min(0)"), "from one text to the next"),
         (positions("(mask.long().cumsum(0) - 1).clamp_min(0)"), "You counted down the batch"),
+        (positions("(mask.long().cumsum(1) - 1).masked_fill(~mask, 1)"), "Your padding has position 1"),
+        (positions("(mask.long().cumsum(1) - 1).abs()"), "Your padding has position 1"),
+        (positions("(torch.arange(mask.shape[1]) - mask.int().argmax(1, keepdim=True)).clamp_min(0)"), "all padding"),
         (positions("torch.arange(mask.shape[1]) - (~mask).sum(1, keepdim=True)"), "position -2"),
     ],
 }

@@ -44,8 +44,10 @@ MISTAKES = {
             "Divide by the product of both counts",
         ),
         ("def wordpiece_choice(words):\n    max(words)\n", "Does it end with `return`"),
+        ("def wordpiece_choice(words):\n    return 'en'\n", "not the two joined to one text"),
     ],
     "3.2": [
+        ("def encode_word(word, ranks):\n    return word\n", "not the pieces joined to one text"),
         (  # the longest known piece from the left
             "def encode_word(word, ranks):\n"
             "    known = {left + right for left, right in ranks} | set(word)\n"
@@ -136,6 +138,21 @@ MISTAKES = {
         ("def stream_text(pieces):\n    for piece in pieces:\n        yield piece\n", "Yield text (str)"),
     ],
     "3.4": [
+        (  # a text for an unknown word
+            "def wordpiece_encode(word, vocabulary):\n"
+            "    pieces, start = [], 0\n"
+            "    while start < len(word):\n"
+            "        for end in range(len(word), start, -1):\n"
+            "            piece = ('##' if start else '') + word[start:end]\n"
+            "            if piece in vocabulary:\n"
+            "                break\n"
+            "        else:\n"
+            "            return '[UNK]'\n"
+            "        pieces.append(piece)\n"
+            "        start = end\n"
+            "    return pieces\n",
+            "Return a list for an unknown word, too",
+        ),
         (  # no ## on later pieces
             "def wordpiece_encode(word, vocabulary):\n"
             "    pieces, start = [], 0\n"

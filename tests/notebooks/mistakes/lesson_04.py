@@ -50,6 +50,7 @@ MISTAKES = {
         (effective("1 / (a * a).sum(-1)"), "one over the sum of squares"),
         (effective("1 / a.amax(-1)"), "one over the largest weight"),
         (effective("(a > 0).sum(-1).float()"), "3.00"),
+        (effective("2 ** torch.special.entr(a).sum(-1)"), "Use the same base twice"),
     ],
     "4.2": [
         (window("(d >= 0) & ((d <= window) | (s < sinks))"), "One token too many"),
@@ -61,6 +62,7 @@ MISTAKES = {
         (window("(d >= 0) & ((d < window) | (t < sinks))"), "a sink is a key"),
         (window("((d <= 0) & (-d < window)) | (t < sinks)"), "Rows and columns are swapped"),
         (window("(d >= 0) & ((d < window) | (s <= sinks))"), "One sink too many"),
+        (window("(d >= 0) & (d < window + sinks)"), "window longer by the sinks"),
     ],
     "4.3": [
         (masked("return scores.masked_fill(~mask, -torch.inf).softmax(-1)"), "is NaN: the softmax of minus infinities"),
@@ -89,5 +91,6 @@ MISTAKES = {
         (induction(WANTED, "per_query[:, wanted.any(-1)].mean(-1)"), "return zeros, not NaN"),
         (induction("1 <= s and tokens[s - 1] == tokens[t]", MEAN), "come after the query"),
         (induction("1 <= s <= t and tokens[s - 1] == tokens[t]", "per_query.mean()"), "shape (3,)"),
+        (induction("s + 1 <= t and tokens[s + 1] == tokens[t]", MEAN), "position before an earlier occurrence"),
     ],
 }

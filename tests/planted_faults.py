@@ -51,6 +51,25 @@ FAULTS = [
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
     ),
+    # --- quantization: steps, zero point, channels
+    Fault(
+        "quantization.py",
+        "else (-low / scale).round()",
+        "else (-low / scale).floor()",
+        "test_quantization.py::test_a_zero_point_is_that_of_onnx_runtime",
+    ),
+    Fault(
+        "quantization.py",
+        "if axis is None or k != axis % x.dim()]",
+        "if axis is None or k == axis % x.dim()]",
+        "test_quantization.py::test_a_scale_for_each_channel_is_pytorchs",
+    ),
+    Fault(
+        "quantization.py",
+        "((x / scale).round() + zero_point)",
+        "((x / scale).floor() + zero_point)",
+        "test_quantization.py::test_one_scale_is_pytorchs",
+    ),
     # --- summarization: windows, extracts, what is copied and what is invented
     Fault(
         "summarization.py",

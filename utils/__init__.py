@@ -4,6 +4,7 @@
     small_models   how the models of data/models are made
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), classifier
+    quantization   numbers in eight bits: scales, zero points, a layer in whole numbers
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration

@@ -4,7 +4,6 @@ import pytest
 import torch
 import transformers
 
-from utils.data import catalog
 from utils.models.bert import IGNORED, Bert, BertConfig, BertForPretraining, mask_tokens
 
 B, T, V = 3, 9, 40
@@ -91,6 +90,8 @@ def test_in_half_precision_to_its_rounding():
 @torch.no_grad()
 def test_pretrained_weights():
     """bert-mini's, which come with the course, and MiniLM's, where the package is there."""
+    from utils.data import catalog
+
     masked = catalog.load("bert-mini").model.float()
     ids, segments = batch(0, size=3000)
     given = {"attention_mask": (ids != 0).long(), "token_type_ids": segments}

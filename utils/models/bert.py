@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils.attention import padding_mask
-from utils.data import catalog
 from utils.layers import Embedding, LayerNorm, OutputHead, initialize
 from utils.models.transformer import Config, Stack
 from utils.positions import LearnedPositions
@@ -28,26 +27,17 @@ IGNORED = -100  # the label of a token that nobody asks for, as in PyTorch's cro
 
 @dataclasses.dataclass(frozen=True)
 class BertConfig:
-    """The sizes; the defaults are those of BERT base."""
+    """The sizes; the defaults are those of BERT base. pad_id fills up short texts; epsilon stands inside the norms' root."""
 
-    # V
-    vocabulary_size: int = 30_522
-    # C, the size of the vectors
-    width: int = 768
-    # H
-    heads: int = 12
-    # the feed-forward's inner width
-    hidden: int = 3072
-    # N
-    layers: int = 12
-    # tokens of a text that can be read
-    longest: int = 512
-    # kinds of segments; RoBERTa has one
-    segments: int = 2
+    vocabulary_size: int = 30_522  # V
+    width: int = 768  # C
+    heads: int = 12  # H
+    hidden: int = 3072  # of the feed-forward
+    layers: int = 12  # N
+    longest: int = 512  # tokens of a text
+    segments: int = 2  # kinds of them; RoBERTa has one
     dropout: float = 0.1
-    # what stands inside the norms' root; 1e-5 in RoBERTa
-    epsilon: float = 1e-12
-    # the id that fills up short texts; nobody looks at it
+    epsilon: float = 1e-12  # 1e-5 in RoBERTa
     pad_id: int = 0
 
 
@@ -88,7 +78,7 @@ class Bert(nn.Module):
     @classmethod
     def from_pretrained(cls, name: str) -> "Bert":
         """A model of the catalog, such as "minilm"."""
-        return cls.from_hf(catalog.load(name, model_class="AutoModel").model)
+        return cls.from_hf(_loaded(name, "AutoModel"))
 
 
 class BertForPretraining(nn.Module):
@@ -135,7 +125,7 @@ class BertForPretraining(nn.Module):
     @classmethod
     def from_pretrained(cls, name: str) -> "BertForPretraining":
         """A model of the catalog that can fill masks, such as "bert-mini"."""
-        return cls.from_hf(catalog.load(name, model_class="AutoModelForMaskedLM").model)
+        return cls.from_hf(_loaded(name, "AutoModelForMaskedLM"))
 
 
 def mask_tokens(
@@ -182,19 +172,15 @@ def config_of(theirs) -> BertConfig:
     """The sizes that a BertConfig or RobertaConfig of Transformers names. Raises ValueError for another activation."""
     if theirs.hidden_act != "gelu":
         raise ValueError(f"This model's activation is {theirs.hidden_act}, and BERT's here is gelu.")
-    first = _first_place(theirs)
-    return BertConfig(
-        vocabulary_size=theirs.vocab_size,
-        width=theirs.hidden_size,
-        heads=theirs.num_attention_heads,
-        hidden=theirs.intermediate_size,
-        layers=theirs.num_hidden_layers,
-        longest=theirs.max_position_embeddings - first,
-        segments=theirs.type_vocab_size,
-        dropout=theirs.hidden_dropout_prob,
-        epsilon=theirs.layer_norm_eps,
-        pad_id=theirs.pad_token_id,
-    )
+    sizes = (theirs.vocab_size, theirs.hidden_size, theirs.num_attention_heads, theirs.intermediate_size)
+    sizes += (theirs.num_hidden_layers, theirs.max_position_embeddings - _first_place(theirs), theirs.type_vocab_size)
+    return BertConfig(*sizes, theirs.hidden_dropout_prob, theirs.layer_norm_eps, theirs.pad_token_id)
+
+
+def _loaded(name: str, model_class: str) -> nn.Module:
+    from utils.data import catalog  # which reads files of the course; the model itself needs none
+
+    return catalog.load(name, model_class=model_class).model
 
 
 def _first_place(theirs) -> int:
@@ -204,13 +190,11 @@ def _first_place(theirs) -> int:
 
 def _filled(ours: nn.Module, theirs: nn.Module) -> nn.Module:
     """`ours` with the weights of `theirs`. Raises RuntimeError, from PyTorch, where one is missing or left over."""
-    weights = {}
-    for name, weight in theirs.state_dict().items():
+    weights, inside = {}, "" if isinstance(ours, Bert) else "bert."
+    for name, weight in theirs.named_parameters(remove_duplicate=False):
         for pattern, new in NAMES:
             name = re.sub(pattern, new, name)
-        weights[name.replace("BERT", "" if isinstance(ours, Bert) else "bert.")] = weight
-    places = ("" if isinstance(ours, Bert) else "bert.") + "embedding.positions.weight"
-    weights[places] = weights[places][_first_place(theirs.config) :]
-    weights = {name: weight for name, weight in weights.items() if not name.endswith("_ids")}  # numbers of places: no weights
+        first = _first_place(theirs.config) if name.endswith("positions.weight") else 0
+        weights[name.replace("BERT", inside)] = weight[first:]
     ours.to(next(theirs.parameters()).dtype).load_state_dict(weights)
     return ours.eval()

@@ -101,7 +101,8 @@ class WholeWords:
 
 @torch.no_grad()
 def head_start(model: nn.Module) -> None:
-    """Positions begin as sinusoids, and the four heads of the first layer as looks at the tokens 1 and 2 places away.
+    """Positions begin as sinusoids, and the four heads of the first layer look near by: at the token itself and the tokens
+    1 and 2 places before and after it.
 
     In sinusoids, to move by an offset is to turn by an angle (lesson 5). BERT has to find its neighbors by chance.
     """

@@ -33,6 +33,7 @@ class Fault(NamedTuple):
 TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_overlaps_abound"
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
+GAPS = "test_gaps.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -198,6 +199,21 @@ FAULTS = [
     Fault("models/bert.py", "ours.to(next(theirs.parameters()).dtype)", "ours", BERT + "in_half_precision_to_its_rounding"),
     Fault("models/bert.py", "< share) & ~torch.isin(ids, special)", "< share)", BERT + "masks"),
     Fault("models/bert.py", "chosen & (kind >= 0.9)", "chosen & (kind >= 0.8)", BERT + "masks"),
+    # --- lesson 7's parts
+    Fault(
+        "small_models/gaps.py", ".gather(1, word) & (ids >= len(SPECIAL))", ".gather(1, word)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "small_models/gaps.py", "(~self.inside[ids]).cumsum(1)", "self.inside[ids].cumsum(1)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "small_models/gaps.py",
+        "(named == ids) | ~asked",
+        "(named == ids) & asked",
+        GAPS + "a_word_is_filled_where_all_its_pieces_are",
+    ),
+    Fault("small_models/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
+    Fault("small_models/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
     # --- training
     Fault(
         "training.py",

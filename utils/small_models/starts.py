@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils import training
-from utils.data import catalog
 from utils.metrics import labeled_spans
 from utils.models.bert import IGNORED, Bert
 
@@ -32,6 +31,8 @@ Row = tuple[int, int, int]  # right, given, wanted
 
 @functools.lru_cache(maxsize=None)
 def _loaded(name: str):
+    from utils.data import catalog
+
     return catalog.load(name, part="films" if name == "ratings" else None)
 
 

@@ -71,6 +71,6 @@ def test_the_heads_begin_near_by():
 def test_scores_and_their_difference():
     rows, worse = [(1, 1, 1)] * 90 + [(0, 1, 1)] * 10, [(1, 1, 1)] * 50 + [(0, 1, 1)] * 50
     assert starts.score(rows) == pytest.approx(0.9)
-    assert starts.score([(1, 2, 1), (0, 0, 1)]) == pytest.approx(2 * 1 / (2 + 2))
+    assert starts.score([(1, 2, 1), (0, 1, 1)]) == pytest.approx(2 * 1 / (3 + 2))
     low, high = starts.gain(rows, worse)
     assert 0.25 < low < 0.4 < high < 0.55

@@ -16,7 +16,9 @@ def segments(result: str, prepare: str = "seps = ids == sep") -> str:
     return f"def segments_of(ids, sep):\n    {prepare}\n    count = seps.long().cumsum(1)\n    return {result}\n"
 
 
-def likelihood(copy: str = "ids.clone()", places: str = "range(1, ids.shape[1] - 1)", end: str = "total", mask: str = "place") -> str:
+def likelihood(
+    copy: str = "ids.clone()", places: str = "range(1, ids.shape[1] - 1)", end: str = "total", mask: str = "place"
+) -> str:
     """An answer to exercise 7.4 with one part replaced."""
     return (
         "def pseudo_log_likelihood(model, ids, mask_id):\n"
@@ -43,11 +45,17 @@ MISTAKES = {
         (segments("(count - seps.long()).clamp(max=1)"), "The filling got segment 1"),
         (segments("((count == 1) & ~seps & (ids != 0)).long()"), "The second [SEP] belongs to the second text"),
         (segments("((count - seps.long() == 1) & (ids != 0)).long()", "seps = ids == 3"), "use the argument `sep`"),
-        (segments("((count - seps.long() == 1) & (ids != 0)).long()", "seps = ids == sep; ids[ids == sep] = 1"), "changed the ids"),
+        (
+            segments("((count - seps.long() == 1) & (ids != 0)).long()", "seps = ids == sep; ids[ids == sep] = 1"),
+            "changed the ids",
+        ),
     ],
     "7.3": [
         ("def choose_words(word_ids, toss):\n    return [toss() for word in word_ids]\n", "None is no word"),
-        ("def choose_words(word_ids, toss):\n    return [word is not None and toss() for word in word_ids]\n", "You tossed for each piece"),
+        (
+            "def choose_words(word_ids, toss):\n    return [word is not None and toss() for word in word_ids]\n",
+            "You tossed for each piece",
+        ),
         (
             "def choose_words(word_ids, toss):\n"
             "    said, found = {None: False}, []\n"

@@ -33,7 +33,7 @@ class Fault(NamedTuple):
 TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_overlaps_abound"
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
-GAPS = "test_gaps.py::test_"
+GAPS = "test_experiments.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -52,6 +52,43 @@ FAULTS = [
         "key=len, reverse=True)",
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
+    ),
+    # --- summarization: windows, extracts, what is copied and what is invented
+    Fault(
+        "summarization.py",
+        "first = end if end == len(lengths) else max(end - overlap, first + 1)",
+        "first = end",
+        "test_summarization.py::test_windows_overlap_by_so_many_sentences",
+    ),
+    Fault(
+        "summarization.py",
+        "numpy.fill_diagonal(weights, 0)",
+        "pass",
+        "test_summarization.py::test_textrank_is_networkx_pagerank_of_the_positive_cosines",
+    ),
+    Fault(
+        "summarization.py",
+        "redundancy = alike[:, chosen].max(1)",
+        "redundancy = alike[:, chosen].min(1)",
+        "test_summarization.py::test_mmr_counts_the_likest_of_those_that_were_taken",
+    ),
+    Fault(
+        "summarization.py",
+        "copied += length if length > 1 else 0",
+        "copied += length",
+        "test_summarization.py::test_coverage_and_novelty_by_hand",
+    ),
+    Fault(
+        "summarization.py",
+        "known.issuperset(_words(name))",
+        "known & set(_words(name)) or True",
+        "test_summarization.py::test_unsupported_finds_planted_names_and_numbers_and_nothing_else",
+    ),
+    Fault(
+        "summarization.py",
+        "max(scores.values()) <= best",
+        "False",
+        "test_summarization.py::test_the_oracle_takes_what_the_reference_says_and_stops_where_nothing_helps",
     ),
     # --- attention: scale, masks, heads, cache
     Fault(
@@ -201,19 +238,19 @@ FAULTS = [
     Fault("models/bert.py", "chosen & (kind >= 0.9)", "chosen & (kind >= 0.8)", BERT + "masks"),
     # --- lesson 7's parts
     Fault(
-        "small_models/gaps.py", ".gather(1, word) & (ids >= len(SPECIAL))", ".gather(1, word)", GAPS + "whole_words_go_together"
+        "experiments/gaps.py", ".gather(1, word) & (ids >= len(SPECIAL))", ".gather(1, word)", GAPS + "whole_words_go_together"
     ),
     Fault(
-        "small_models/gaps.py", "(~self.inside[ids]).cumsum(1)", "self.inside[ids].cumsum(1)", GAPS + "whole_words_go_together"
+        "experiments/gaps.py", "(~self.inside[ids]).cumsum(1)", "self.inside[ids].cumsum(1)", GAPS + "whole_words_go_together"
     ),
     Fault(
-        "small_models/gaps.py",
+        "experiments/gaps.py",
         "(named == ids) | ~asked",
         "(named == ids) & asked",
         GAPS + "a_word_is_filled_where_all_its_pieces_are",
     ),
-    Fault("small_models/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
-    Fault("small_models/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
+    Fault("experiments/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
+    Fault("experiments/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
     # --- training
     Fault(
         "training.py",

@@ -366,7 +366,7 @@ _Pairs = Iterable[tuple[tuple[int, int], _Places]]  # pairs of neighboring token
 
 
 class _Line:
-    """Pre-tokens end to end in a line of N bytes, each with a separator before and after it, as tokens to be merged.
+    """Pre-tokens end to end in a line of bytes, each with a separator before and after it, as tokens to be merged.
 
     `starting[p]` is the token that starts at byte p, `ending[p]` the token that ends there; both are needed to find the
     neighbors of a token. Separators and the inside of a token hold no token. (In `ending` an old token may be left on
@@ -381,8 +381,8 @@ class _Line:
         line = bytearray(separator + separator.join(encoded) + separator)
         token_of_byte = torch.tensor([first_byte + INDEX_OF_BYTE[byte] for byte in range(256)], device="cpu")
         token_of_byte[_SEPARATOR] = _NO_TOKEN
-        self.starting = token_of_byte[torch.frombuffer(line, dtype=torch.uint8).int()]  # (N,)
-        self.ending = self.starting.clone()  # (N,)
+        self.starting = token_of_byte[torch.frombuffer(line, dtype=torch.uint8).int()]  # (length,)
+        self.ending = self.starting.clone()  # (length,)
         # Bytes in a token, as a list too: a single number comes out of a list ten times faster than out of a tensor.
         self.sizes = [1] * vocabulary_size
         self.length = torch.ones(vocabulary_size, dtype=torch.long, device="cpu")  # (V,)
@@ -391,7 +391,7 @@ class _Line:
         self._starts, self._ends = memoryview(self.starting.numpy()), memoryview(self.ending.numpy())
         if counts is not None:
             weights = torch.tensor(list(counts), device="cpu").repeat_interleave(self.spans)
-            self.weights = torch.cat([weights[:1], weights])  # (N,), how often the pre-token of a byte occurs
+            self.weights = torch.cat([weights[:1], weights])  # (length,), how often the pre-token of a byte occurs
             self._weights = memoryview(self.weights.numpy())
 
     def all_pairs(self) -> _Pairs:
@@ -461,8 +461,8 @@ class _Line:
         has_partner = right != _NO_TOKEN
         # One number for a pair makes sorting easy. The sort is stable: the places of a pair keep their order.
         base = len(self.length)
-        keys, order = (left * base + right)[has_partner].sort(stable=True)  # (P,)
-        places = places[has_partner][order]  # (P,), the places of one pair side by side
+        keys, order = (left * base + right)[has_partner].sort(stable=True)  # (pairs,)
+        places = places[has_partner][order]  # (pairs,), the places of one pair side by side
         keys, sizes = torch.unique_consecutive(keys, return_counts=True)
         for key, of_pair in zip(keys.tolist(), places.split(sizes.tolist())):
             yield divmod(key, base), of_pair.tolist() if len(of_pair) <= _FEW_PLACES else of_pair

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from utils.course import plots
+from utils.metrics import Interval
 
 plt.switch_backend("agg")  # no windows
 
@@ -327,6 +328,21 @@ def test_colored_tokens_stay_inside_and_have_the_colors_of_their_values():
     assert blue > red  # above zero: purple
     red, _, blue, _ = axes.patches[2].get_facecolor()
     assert red > blue  # below: orange
+
+
+def test_intervals_show_each_row_with_its_ends_its_score_and_its_color():
+    figure, axes = plots.figure()
+    found = {"low": Interval(0.5, 0.4, 0.6), "person": Interval(0.9, 0.8, 0.95), "ours": Interval(0.75, 0.7, 0.8)}
+    plots.intervals(axes, found, special=("person", "ours"))
+    bars, dots = axes.lines[::2], axes.lines[1::2]
+    assert [(list(bar.get_xdata()), list(bar.get_ydata())) for bar in bars] == [
+        ([one.low, one.high], [row, row]) for row, one in enumerate(found.values())
+    ]
+    assert [float(dot.get_xdata()[0]) for dot in dots] == [one.value for one in found.values()]
+    assert [dot.get_color() for dot in dots] == [plots.BLUE, plots.BLACK, plots.VERMILION]
+    assert [text.get_text() for text in axes.texts] == ["50.0%", "90.0%", "75.0%"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == list(found)
+    assert drawn(figure)
 
 
 def test_colored_tokens_of_nothing_of_zeros_and_of_other_lengths():

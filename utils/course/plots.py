@@ -152,6 +152,23 @@ def colored_tokens(axes, pieces: list[str], values, per_row: int = 95) -> None:
     axes.axis("off")
 
 
+def intervals(axes, found: dict, special: tuple[str, ...] = (), digits: int = 1) -> None:
+    """Draws a row for each name, the first at the bottom: a score, and the line from its interval's low to its high end.
+
+    found: name -> utils.metrics.Interval, or another thing with value, low and high. special: names drawn in a color of
+    their own, the first of them black, the second red. The score stands beside the row, in per cent.
+    """
+    colors = dict(zip(special, (BLACK, VERMILION, GREEN)))
+    for row, (name, one) in enumerate(found.items()):
+        color = colors.get(name, BLUE)
+        axes.plot([one.low, one.high], [row, row], color=color)
+        axes.plot(one.value, row, "o", color=color)
+        label = f"{one.value:.{digits}%}"
+        axes.text(1.01, row, label, va="center", fontsize=9, color=color, transform=axes.get_yaxis_transform())
+    axes.set_yticks(range(len(found)), labels=list(found))
+    axes.set_ylim(-0.6, len(found) - 0.4)
+
+
 def readable(text) -> str:
     """`text` with white space made visible; what is invisible or not in the figures' fonts becomes U+ and its number."""
     visible = str(text).replace(" ", "·").replace("\n", "↵").replace("\t", "→")

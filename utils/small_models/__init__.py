@@ -11,7 +11,5 @@ samples            what a model writes for an input
 scores             what the models can do, measured on held-out inputs
 fine_tuning_gain   what a pretrained encoder is worth to another task
 heads              three heads on a pretrained encoder: sentiment, topic, named entities
-gaps               lesson 7's small pretraining: words filled, the table to beat, the head start
-starts             lesson 7's tasks with few labels: what a start from other weights is worth
 cards              the cards in the models' folders
 """

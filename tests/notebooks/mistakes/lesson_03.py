@@ -1,16 +1,53 @@
 """Wrong answers to the exercises of lesson 3, each with a fragment of the message that is meant for it."""
 
+# Exercise 3.1, with what is counted and compared left open
+COUNTING = """def wordpiece_choice(words):
+    from collections import Counter
+
+    parts, pairs = Counter(), Counter()
+    for word, count in words.items():
+        for piece in {pieces}:
+            parts[piece] += {piece}
+        for pair in zip(word, word[1:]):
+            pairs[pair] += {pair}
+    return max(pairs, key=lambda p: {score})
+"""
+
 MISTAKES = {
     "3.1": [
-        (
-            "def bytes_per_token(text, ids):\n    return len(ids) / len(text.encode()) if text else 0.0\n",
-            "Divide the other way round",
+        (  # the most frequent pair
+            COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p]"),
+            "This is BPE's choice",
         ),
-        ("def bytes_per_token(text, ids):\n    return len(text) / len(ids) if ids else 0.0\n", "did you take len(text)"),
-        ("def bytes_per_token(text, ids):\n    return len(text.encode()) / len(ids)\n", "ZeroDivisionError"),
-        ("def bytes_per_token(text, ids):\n    len(text.encode()) / max(1, len(ids))\n", "Does it end with `return`"),
+        (  # every word once
+            COUNTING.format(pieces="word", piece="1", pair="1", score="pairs[p] / (parts[p[0]] * parts[p[1]])"),
+            "Each word counts as often as it occurs",
+        ),
+        (  # the pieces' words once
+            COUNTING.format(pieces="word", piece="1", pair="count", score="pairs[p] / (parts[p[0]] * parts[p[1]])"),
+            "Each word counts as often as it occurs",
+        ),
+        (  # the pairs' words once
+            COUNTING.format(pieces="word", piece="count", pair="1", score="pairs[p] / (parts[p[0]] * parts[p[1]])"),
+            "Each word counts as often as it occurs",
+        ),
+        (  # a piece once a word
+            COUNTING.format(pieces="set(word)", piece="count", pair="count", score="pairs[p] / (parts[p[0]] * parts[p[1]])"),
+            "A piece that stands twice in a word counts twice",
+        ),
+        (
+            COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p] / parts[p[0]]"),
+            "Divide by the product of both counts",
+        ),
+        (
+            COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p] / (parts[p[0]] + parts[p[1]])"),
+            "Divide by the product of both counts",
+        ),
+        ("def wordpiece_choice(words):\n    max(words)\n", "Does it end with `return`"),
+        ("def wordpiece_choice(words):\n    return 'en'\n", "not the two joined to one text"),
     ],
     "3.2": [
+        ("def encode_word(word, ranks):\n    return word\n", "not the pieces joined to one text"),
         (  # the longest known piece from the left
             "def encode_word(word, ranks):\n"
             "    known = {left + right for left, right in ranks} | set(word)\n"
@@ -43,6 +80,28 @@ MISTAKES = {
             "        pieces[place:place + 2] = [pieces[place] + pieces[place + 1]]\n",
             "the highest rank first",
         ),
+        (  # a slice of a list never equals a tuple: nothing is merged, and the loop goes on for ever
+            "def encode_word(word, ranks):\n"
+            "    pieces = list(word)\n"
+            "    while pairs := [pair for pair in zip(pieces, pieces[1:]) if pair in ranks]:\n"
+            "        best, merged, place = min(pairs, key=ranks.get), [], 0\n"
+            "        while place < len(pieces):\n"
+            "            taken = 2 if pieces[place:place + 2] == best else 1\n"
+            "            merged.append(''.join(pieces[place:place + taken]))\n"
+            "            place += taken\n"
+            "        pieces = merged\n"
+            "    return pieces\n",
+            "Is a slice (a list) compared with a tuple?",
+        ),
+        (  # the leftmost pair first, whatever its rank
+            "def encode_word(word, ranks):\n"
+            "    pieces = list(word)\n"
+            "    while pairs := [pair for pair in zip(pieces, pieces[1:]) if pair in ranks]:\n"
+            "        place = list(zip(pieces, pieces[1:])).index(pairs[0])\n"
+            "        pieces[place:place + 2] = [''.join(pairs[0])]\n"
+            "    return pieces\n",
+            "the leftmost pair",
+        ),
     ],
     "3.3": [
         (
@@ -57,8 +116,43 @@ MISTAKES = {
             "def stream_text(pieces):\n    return [b''.join(pieces).decode('utf-8', errors='ignore')]\n",
             "Yield once for each piece",
         ),
+        (  # holds whole characters back with the unfinished one
+            "def stream_text(pieces):\n"
+            "    buffer = b''\n"
+            "    for piece in pieces:\n"
+            "        buffer += piece\n"
+            "        try:\n"
+            "            yield buffer.decode()\n"
+            "            buffer = b''\n"
+            "        except UnicodeDecodeError:\n"
+            "            yield ''\n",
+            "You hold 'hi ' back",
+        ),
+        (  # holds everything back until the last piece has come
+            "def stream_text(pieces):\n"
+            "    import codecs\n"
+            "    decoder = codecs.getincrementaldecoder('utf-8')()\n"
+            "    return [decoder.decode(piece) for piece in pieces]\n",
+            "You read all pieces before the first text is shown",
+        ),
+        ("def stream_text(pieces):\n    for piece in pieces:\n        yield piece\n", "Yield text (str)"),
     ],
     "3.4": [
+        (  # a text for an unknown word
+            "def wordpiece_encode(word, vocabulary):\n"
+            "    pieces, start = [], 0\n"
+            "    while start < len(word):\n"
+            "        for end in range(len(word), start, -1):\n"
+            "            piece = ('##' if start else '') + word[start:end]\n"
+            "            if piece in vocabulary:\n"
+            "                break\n"
+            "        else:\n"
+            "            return '[UNK]'\n"
+            "        pieces.append(piece)\n"
+            "        start = end\n"
+            "    return pieces\n",
+            "Return a list for an unknown word, too",
+        ),
         (  # no ## on later pieces
             "def wordpiece_encode(word, vocabulary):\n"
             "    pieces, start = [], 0\n"
@@ -103,6 +197,20 @@ MISTAKES = {
             "        start = end\n"
             "    return pieces\n",
             "the whole word becomes [UNK]",
+        ),
+        (  # never tries the whole word: the end stops one short
+            "def wordpiece_encode(word, vocabulary):\n"
+            "    pieces, start = [], 0\n"
+            "    while start < len(word):\n"
+            "        mark = '##' if start else ''\n"
+            "        ends = range(len(word) - (start == 0), start, -1)\n"
+            "        end = next((end for end in ends if mark + word[start:end] in vocabulary), None)\n"
+            "        if end is None:\n"
+            "            return ['[UNK]']\n"
+            "        pieces.append(mark + word[start:end])\n"
+            "        start = end\n"
+            "    return pieces\n",
+            "try the whole word first",
         ),
     ],
 }

@@ -1,36 +1,25 @@
 """Wrong answers to the exercises of lesson 4, each with a fragment of the message that is meant for it."""
 
 
-def attend(
-    score: str, exponential: str = "score - max(scores)", share: str = "e / sum(es)", end: str = "return shares, blend"
-) -> str:
-    """An answer to exercise 4.1 with one part replaced."""
-    return (
-        "def attend_by_hand(query, keys, values):\n"
-        f"    scores = [{score} for key in keys]\n"
-        f"    es = [math.exp({exponential}) for score in scores]\n"
-        f"    shares = [{share} for e in es]\n"
-        "    blend = sum(s * v for s, v in zip(shares, values))\n"
-        f"    {end}\n"
-    )
-
-
-DOT = "sum(a * b for a, b in zip(query, key))"
+def effective(expression: str) -> str:
+    """An answer to exercise 4.1."""
+    return f"import math\n\ndef effective_keys(weights):\n    a = weights\n    return {expression}\n"
 
 
 def window(condition: str) -> str:
-    """An answer to exercise 4.2 with this condition on the distance."""
+    """An answer to exercise 4.2 with this condition on the distance d of row t and column s."""
     return (
-        "def window_mask(size, window):\n"
-        "    places = torch.arange(size)\n"
-        "    distance = places[:, None] - places\n"
+        "def window_mask(size, window, sinks):\n"
+        "    s = torch.arange(size)\n"
+        "    t = s[:, None]\n"
+        "    d = t - s\n"
         f"    return {condition}\n"
     )
 
 
-def split(expression: str) -> str:
+def masked(*lines: str) -> str:
     """An answer to exercise 4.3."""
-    return f"def split_heads(x, heads):\n    B, T, C = x.shape\n    D = C // heads\n    return {expression}\n"
+    return "def masked_softmax(scores, mask):\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def induction(wanted: str, result: str) -> str:
@@ -45,32 +34,63 @@ def induction(wanted: str, result: str) -> str:
 
 
 WANTED = "1 <= s <= t and tokens[s - 1] == tokens[t]"
+MEAN = "per_query.sum(-1) / max(wanted.any(-1).sum().item(), 1)"
 
 MISTAKES = {
     "4.1": [
-        (attend(DOT), "without the root"),
-        (attend(f"{DOT} / len(query)"), "You divided by D itself"),
-        (attend(f"{DOT} / math.sqrt(len(query))", exponential="score"), "overflows: subtract the largest score"),
-        (attend(f"{DOT} / math.sqrt(len(query))", exponential="score - scores[0]"), "not the first"),
-        (attend(f"{DOT} / math.sqrt(len(query))", share="e / max(es)"), "do not add up to 1"),
-        (attend(f"{DOT} / math.sqrt(len(query))", end="return shares, sum(values) / len(values)"), "the blend is not"),
+        (effective("(-(a * a.log()).sum(-1)).exp()"), "0 times log 0"),
+        (effective("torch.special.entr(a).sum(-1)"), "entropy itself"),
+        (effective("(-(a * a.clamp_min(1e-30).log2()).sum(-1)).exp()"), "Use the same base twice"),
+        (effective("(torch.special.entr(a).sum(-1) / math.log(a.shape[-1])).exp()"), "divided by log S"),
+        (effective("torch.special.entr(a).sum().exp()"), "sum over the last axis"),
+        (effective("torch.special.entr(a).sum(0).exp()"), "sum over the last axis"),
+        (effective("torch.special.entr(a).sum(1).exp()"), "maps (B, H, T, S)"),
+        (effective("torch.special.entr(a).sum(-1).exp().mean().item()"), "Return a tensor"),
+        (effective("(-torch.special.entr(a).sum(-1)).exp()"), "minus sign"),
+        (effective("1 / (a * a).sum(-1)"), "one over the sum of squares"),
+        (effective("1 / a.amax(-1)"), "one over the largest weight"),
+        (effective("(a > 0).sum(-1).float()"), "3.00"),
+        (effective("2 ** torch.special.entr(a).sum(-1)"), "Use the same base twice"),
     ],
     "4.2": [
-        (window("(distance >= 0) & (distance <= window)"), "One token too many"),
-        (window("distance.abs() < window"), "lets a token see the future"),
-        (window("~((distance >= 0) & (distance < window))"), "turned round"),
-        (window("((distance >= 0) & (distance < window)).float()"), "tensor of booleans"),
+        (window("(d >= 0) & ((d <= window) | (s < sinks))"), "One token too many"),
+        (window("(d.abs() < window) | (s < sinks)"), "lets a token see the future"),
+        (window("~((d >= 0) & ((d < window) | (s < sinks)))"), "may NOT attend"),
+        (window("((d >= 0) & ((d < window) | (s < sinks))).float()"), "tensor of booleans"),
+        (window("(d >= 0) & (d < window)"), "tokens 0, 1, 2, 4 and 5"),
+        (window("((d >= 0) & (d < window)) | (s < sinks)"), "sinks obey the causal mask"),
+        (window("(d >= 0) & ((d < window) | (t < sinks))"), "a sink is a key"),
+        (window("((d <= 0) & (-d < window)) | (t < sinks)"), "Rows and columns are swapped"),
+        (window("(d >= 0) & ((d < window) | (s <= sinks))"), "One sink too many"),
+        (window("(d >= 0) & (d < window + sinks)"), "window longer by the sinks"),
     ],
     "4.3": [
-        (split("x.view(B, heads, T, D)"), "view alone deals out positions"),
-        (split("x.view(B, T, heads, D)"), "swap these two axes"),
-        (split("x.view(B, T, D, heads).permute(0, 3, 1, 2)"), "every second number"),
-        (split("x.view(B, T, heads, D).permute(0, 3, 1, 2)"), "D and H have changed places"),
+        (masked("return scores.masked_fill(~mask, -torch.inf).softmax(-1)"), "is NaN: the softmax of minus infinities"),
+        (
+            masked("added = torch.where(mask, 0.0, -torch.inf)", "return (scores + added).softmax(-1).nan_to_num()"),
+            "its gradient is NaN",
+        ),
+        (masked("return scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)"), "gets thirds"),
+        (masked("return scores.softmax(-1) * mask"), "Mask the scores before the softmax"),
+        (
+            masked("scores.masked_fill_(~mask, torch.finfo(scores.dtype).min)", "return scores.softmax(-1) * mask"),
+            "caller's scores have changed",
+        ),
+        (masked("return scores.masked_fill(mask, -1e30).softmax(-1) * ~mask"), "True in the mask means"),
+        (masked("return scores.masked_fill(~mask, -1e30).softmax(-2) * mask"), "along the last axis"),
+        (masked("return scores.masked_fill(~mask, -1000.0).softmax(-1) * mask"), "Scores of -2000"),
+        (masked("return (scores * mask).softmax(-1) * mask"), "a score of 0 is not a low one"),
     ],
     "4.4": [
         (induction(WANTED, "per_query.mean(-1)"), "You divided by all tokens"),
-        (induction("s < t and tokens[s] == tokens[t]", "per_query[:, wanted.any(-1)].mean(-1)"), "looks at the same letter"),
-        (induction(WANTED, "(maps * wanted).amax(-1)[:, wanted.any(-1)].mean(-1)"), "add the shares"),
-        (induction(WANTED, "per_query.sum(-1)"), "Expected the scores 1, 0, 0"),
+        (induction("s < t and tokens[s] == tokens[t]", MEAN), "attends to the same token"),
+        (induction(WANTED.replace("s <= t", "s < t"), MEAN), "s <= t, not s < t"),
+        (induction(WANTED, "(maps * wanted).amax(-1)[:, wanted.any(-1)].mean(-1)"), "add their weights"),
+        (induction(WANTED, "per_query.sum(-1)"), "added up over the queries"),
+        (induction(WANTED, "maps[:, wanted].mean(-1)"), "averaged over pairs"),
+        (induction(WANTED, "per_query[:, wanted.any(-1)].mean(-1)"), "return zeros, not NaN"),
+        (induction("1 <= s and tokens[s - 1] == tokens[t]", MEAN), "come after the query"),
+        (induction("1 <= s <= t and tokens[s - 1] == tokens[t]", "per_query.mean()"), "shape (3,)"),
+        (induction("s + 1 <= t and tokens[s + 1] == tokens[t]", MEAN), "position before an earlier occurrence"),
     ],
 }

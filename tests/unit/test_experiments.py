@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from utils.models.bert import IGNORED, BertConfig, BertForPretraining
-from utils.small_models import gaps, starts
+from utils.experiments import gaps, starts
 
 DOCUMENTS = [["The cat sat.", "The cat ran.", "A dog sat."], ["The cat sat."]]
 

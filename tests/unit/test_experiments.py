@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from utils.models.bert import IGNORED, BertConfig, BertForPretraining
 from utils.experiments import gaps, starts
+from utils.models.bert import IGNORED, BertConfig, BertForPretraining
 
 DOCUMENTS = [["The cat sat.", "The cat ran.", "A dog sat."], ["The cat sat."]]
 

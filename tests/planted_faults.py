@@ -249,6 +249,7 @@ FAULTS = [
         "(named == ids) & asked",
         GAPS + "a_word_is_filled_where_all_its_pieces_are",
     ),
+    Fault("experiments/gaps.py", "before[2 - a :]", "before[:a]", GAPS + "a_wider_table_knows_more_and_falls_back"),
     Fault("experiments/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
     Fault("experiments/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
     # --- training

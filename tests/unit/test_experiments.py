@@ -1,5 +1,7 @@
 """Lesson 7's parts: gaps and the table by hand, whole words, the head start, scores and their differences."""
 
+from collections import Counter
+
 import pytest
 import torch
 
@@ -11,9 +13,18 @@ DOCUMENTS = [["The cat sat.", "The cat ran.", "A dog sat."], ["The cat sat."]]
 
 def test_the_table_prefers_both_neighbors_then_the_left_one():
     table = gaps.word_table(DOCUMENTS)
-    assert table["cat", "."] == "sat" and table["the", None] == "cat" and table[None, "."] == "sat"
+    assert table[("cat",), (".",)] == "sat" and table[("the",), ()] == "cat" and table[(), (".",)] == "sat"
     asked = [("The cat sat.", 8, 11), ("The dog sat.", 4, 7), ("The cow ran.", 4, 7), ("Zebra sat.", 0, 5)]
     assert gaps.table_filled(table, asked) == [True, False, False, False]
+
+
+def test_a_wider_table_knows_more_and_falls_back():
+    documents = [["a red cat ran off", "a big cat sat on", "the cat sat on"]] * 2
+    near, wide = gaps.word_table(documents), gaps.word_table(documents, reach=2)
+    assert all(wide[key] == word for key, word in near.items()) and len(wide) > len(near)
+    assert wide[("red", "cat"), ("off", "")] == "ran" and near[("cat",), ()] == "sat"
+    asked = [("a red cat ran", 10, 13), ("my cat sat on", 7, 10)]  # two words before and none after; then one before only
+    assert gaps.table_filled(near, asked) == [False, True] and gaps.table_filled(wide, asked)[1]
 
 
 def test_gaps_are_the_same_for_a_seed_and_stand_in_the_sentence():
@@ -72,5 +83,28 @@ def test_scores_and_their_difference():
     rows, worse = [(1, 1, 1)] * 90 + [(0, 1, 1)] * 10, [(1, 1, 1)] * 50 + [(0, 1, 1)] * 50
     assert starts.score(rows) == pytest.approx(0.9)
     assert starts.score([(1, 2, 1), (0, 1, 1)]) == pytest.approx(2 * 1 / (3 + 2))
+    assert starts.score([1, 0, 1, 1]) == pytest.approx(3 / 4)
+    assert starts.gain([1] * 90 + [0] * 10, [1] * 50 + [0] * 50) == starts.gain(rows, worse)
     low, high = starts.gain(rows, worse)
     assert 0.25 < low < 0.4 < high < 0.55
+
+
+def test_three_seeds_train_at_the_rate_that_validation_prefers():
+    asked = []
+
+    def train(seed, rate):
+        asked.append((seed, rate))
+        return {"validation": [int(rate == 0.01), 1], "test": [int(rate != 0.01), seed]}  # the test rows prefer another rate
+
+    runs, found = starts.three_seeds(train, (0.001, 0.01, 0.1))
+    assert asked == [(0, 0.001), (0, 0.01), (0, 0.1), (1, 0.01), (2, 0.01)]
+    assert runs == [[0, 0], [0, 1], [0, 2]] and found == {0.001: 0.5, 0.01: 1.0, 0.1: 0.5}
+
+
+def test_the_program_for_names_looks_at_words_capitals_and_the_word_before():
+    kinds = {"Paris": Counter({3: 2}), "in": Counter({0: 5}), "met": Counter({0: 2})}
+    after = {"met": Counter({1: 2})}
+    guessed = lambda text: starts._guessed(kinds, after, text.split())
+    assert guessed("met Ana Lee in Paris") == [0, 1, 2, 0, 5]  # B-PER, I-PER; a word of training
+    assert guessed("Ana Lee met") == [1, 2, 0] and guessed("Rain fell") == [0, 0]
+    assert guessed("near Oslo") == [0, 5]  # no name came after this word in training: a place

@@ -89,3 +89,4 @@ def test_a_log_is_text_that_a_person_can_scroll():
     text = recorded.json_text(value)
     assert json.loads(text) == value
     assert text.splitlines()[2] == '  "b": [[1, 0.5], [2, null]],'
+    assert json.loads(recorded.json_text({0.001: 1, 2: {True: None}})) == {"0.001": 1, "2": {"true": None}}

@@ -104,7 +104,8 @@ def json_text(value: Any, depth: int = 0) -> str:
     """JSON with one line for each entry of a dictionary; a list that holds no dictionary stands on one line."""
     pad = "\n" + " " * (depth + 1)
     if isinstance(value, dict) and value:
-        entries = (f"{json.dumps(key)}: {json_text(inner, depth + 1)}" for key, inner in value.items())
+        names = (key if isinstance(key, str) else json.dumps(key) for key in value)  # JSON's names are strings
+        entries = (f"{json.dumps(name)}: {json_text(inner, depth + 1)}" for name, inner in zip(names, value.values()))
         return "{" + ",".join(pad + entry for entry in entries) + pad[:-1] + "}"
     if isinstance(value, list) and "{" in json.dumps(value):
         return "[" + ",".join(pad + json_text(inner, depth + 1) for inner in value) + pad[:-1] + "]"

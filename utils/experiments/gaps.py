@@ -1,7 +1,7 @@
 """Lesson 7's small pretraining: how many words of held-out sentences are filled, the table to beat, and the head start.
 
 gaps, words_filled        one word of each sentence, and whether a masked model names all its pieces
-word_table, table_filled  the best trivial program: the word that stood most often between two neighbors
+word_table, table_filled  the trivial program: the word that stood most often between these neighbors
 WholeWords                masks that hide all pieces of a word together
 head_start                first weights with which a BERT of one layer learns in half a minute
 MuonAndAdamW              the optimizer of the course's BERT
@@ -54,14 +54,14 @@ def words_filled(model: nn.Module, encode: Callable, gaps: list[Gap]) -> list[bo
     return right
 
 
-def word_table(documents: list[list[str]]) -> dict[tuple, str]:
-    """Of each pair of neighbors, of each left and of each right one, and of none: the word that stood there most often."""
+def word_table(documents: list[list[str]], reach: int = 1) -> dict[tuple, str]:
+    """(words before, words after) -> the word that stood there most often. reach: 1 or 2 neighbors on each side, and fewer."""
     seen = defaultdict(Counter)
     for sentence in (sentence for story in documents for sentence in story):
-        words = ["", *_words(sentence), ""]
-        for left, word, right in zip(words, words[1:], words[2:]):
-            for key in _keys(left, right) if word.isalpha() else ():
-                seen[key][word] += 1
+        words = ["", "", *_words(sentence), "", ""]
+        for place in range(2, len(words) - 2):
+            for key in _keys(words[place - 2 : place], words[place + 1 : place + 3], reach) if words[place].isalpha() else ():
+                seen[key][words[place]] += 1
     return {key: counts.most_common(1)[0][0] for key, counts in seen.items()}
 
 
@@ -69,7 +69,7 @@ def table_filled(table: dict[tuple, str], gaps: list[Gap]) -> list[bool]:
     """For each gap, whether the table names the word; the first key that it has decides."""
     right = []
     for sentence, start, end in gaps:
-        keys = _keys(["", *_words(sentence[:start])][-1], [*_words(sentence[end:]), ""][0])
+        keys = _keys(["", "", *_words(sentence[:start])][-2:], [*_words(sentence[end:]), "", ""][:2], reach=2)
         right.append(next(table[key] for key in keys if key in table) == sentence[start:end].lower())
     return right
 
@@ -78,8 +78,10 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+|[^\w\s]", text.lower())
 
 
-def _keys(left: str, right: str) -> tuple:
-    return (left, right), (left, None), (None, right), (None, None)
+def _keys(before: list[str], after: list[str], reach: int) -> list[tuple]:
+    """Two words before and two after -> the keys of a table, the longest first; none holds more than `reach` of a side."""
+    sizes = [(2, 2), (2, 1), (1, 2), (1, 1), (1, 0), (0, 1), (0, 0)]
+    return [(tuple(before[2 - a :]), tuple(after[:b])) for a, b in sizes if max(a, b) <= reach]
 
 
 class WholeWords:

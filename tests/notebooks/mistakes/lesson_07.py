@@ -38,10 +38,27 @@ MISTAKES = {
         (loss(result="-right.sum() / labels.numel()"), "divided by all the places"),
         (loss(chances="logits[asked]"), "the logits themselves"),
         (loss(chances="logits.log_softmax(1)[asked]"), "runs over the places"),
+        (loss(chances="logits[asked].softmax(-1)"), "These are the probabilities"),
+        (
+            "def masked_loss(logits, labels):\n"
+            "    return -logits.log_softmax(-1).gather(2, labels.clamp(min=0)[..., None]).mean()\n",
+            "as if token 0 were right there",
+        ),
+        (loss().replace("!= -100", "> 0"), "Token 0 is a token like any other"),
+        (
+            "def masked_loss(logits, labels):\n"
+            "    asked = labels != -100\n"
+            "    right = logits.log_softmax(-1).gather(2, labels.clamp(min=0)[..., None])[..., 0] * asked\n"
+            "    return -(right.sum(1) / asked.sum(1)).mean()\n",
+            "a mean for each text",
+        ),
+        (loss(result="-right"), "One number is asked for"),
     ],
     "7.2": [
         (segments("(count > 0).long()"), "first [SEP] belongs to the first text"),
         (segments("count - seps.long()"), "must not begin a third"),
+        (segments("((count - seps.long() == 0) & (ids != 0)).long()"), "The first text got segment 1"),
+        (segments("(ids != 0).long() * (count > 0)"), "first [SEP] belongs to the first text"),
         (segments("(count - seps.long()).clamp(max=1)"), "The filling got segment 1"),
         (segments("((count == 1) & ~seps & (ids != 0)).long()"), "The second [SEP] belongs to the second text"),
         (segments("((count - seps.long() == 1) & (ids != 0)).long()", "seps = ids == 3"), "use the argument `sep`"),
@@ -73,6 +90,33 @@ MISTAKES = {
             "    return [word is not None and said[word] for word in word_ids]\n",
             "Words need not begin at 0",
         ),
+        (
+            "import random\n\ndef choose_words(word_ids, toss):\n"
+            "    said = {word: random.random() < 0.15 for word in word_ids}\n"
+            "    return [word is not None and said[word] for word in word_ids]\n",
+            "never calls toss()",
+        ),
+        (
+            "def choose_words(word_ids, toss):\n"
+            "    found, before = [], None\n"
+            "    for word in word_ids:\n"
+            "        if word != before:\n"
+            "            chosen, before = toss(), word\n"
+            "        found.append(word is not None and chosen)\n"
+            "    return found\n",
+            "You tossed for [CLS] or [SEP] too",
+        ),
+        (
+            "def choose_words(word_ids, toss):\n"
+            "    found = [False]\n"
+            "    for before, word in zip(word_ids, word_ids[1:]):\n"
+            "        if word is None:\n"
+            "            found.append(False)\n"
+            "        else:\n"
+            "            found.append(found[-1] if word == before else toss())\n"
+            "    return found\n",
+            "need not begin with None",
+        ),
     ],
     "7.4": [
         (likelihood(copy="ids"), "mask a copy"),
@@ -81,5 +125,10 @@ MISTAKES = {
         (likelihood(places="range(ids.shape[1])"), "[CLS] and [SEP] were asked for too"),
         (likelihood(end="total / (ids.shape[1] - 2)"), "This is the mean"),
         (likelihood(end="-total"), "The sign is turned round"),
+        (likelihood(places="range(1, ids.shape[1])"), "One of [CLS] and [SEP] was asked for"),
+        (likelihood(places="range(ids.shape[1] - 1)"), "One of [CLS] and [SEP] was asked for"),
+        (likelihood().replace(".log_softmax(-1)", ".softmax(-1)"), "You added probabilities"),
+        (likelihood().replace(".log_softmax(-1)", ""), "You added logits"),
+        (likelihood().replace("given[0, place]", "masked[0, place]"), "of [MASK] itself"),
     ],
 }

@@ -104,7 +104,10 @@ def test_three_seeds_train_at_the_rate_that_validation_prefers():
 def test_the_program_for_names_looks_at_words_capitals_and_the_word_before():
     kinds = {"Paris": Counter({3: 2}), "in": Counter({0: 5}), "met": Counter({0: 2})}
     after = {"met": Counter({1: 2})}
-    guessed = lambda text: starts._guessed(kinds, after, text.split())
+
+    def guessed(text):
+        return starts._guessed(kinds, after, text.split())
+
     assert guessed("met Ana Lee in Paris") == [0, 1, 2, 0, 5]  # B-PER, I-PER; a word of training
     assert guessed("Ana Lee met") == [1, 2, 0] and guessed("Rain fell") == [0, 0]
     assert guessed("near Oslo") == [0, 5]  # no name came after this word in training: a place

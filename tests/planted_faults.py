@@ -32,6 +32,8 @@ class Fault(NamedTuple):
 
 TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_overlaps_abound"
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
+BERT = "test_bert.py::test_"
+GAPS = "test_experiments.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -206,6 +208,50 @@ FAULTS = [
     Fault(
         "models/classifier.py", "chosen & (ids > MASK)", "chosen", "test_classifier.py::test_words_are_hidden_in_training_only"
     ),
+    Fault(
+        "models/bert.py",
+        'c.dropout, "gelu", norm',
+        'c.dropout, "gelu_tanh", norm',
+        BERT + "encoder_and_pooler_equal_transformers",
+    ),
+    Fault("models/bert.py", "norm_first=False", "norm_first=True", BERT + "encoder_and_pooler_equal_transformers"),
+    Fault("models/bert.py", "found[-1], mask=mask)", "found[-1])", BERT + "encoder_and_pooler_equal_transformers"),
+    Fault(
+        "models/bert.py",
+        "self.embedding(ids, segments=segments)",
+        "self.embedding(ids)",
+        BERT + "both_heads_equal_transformers",
+    ),
+    Fault(
+        "models/bert.py", "self.pooler(x[:, 0]).tanh()", "self.pooler(x[:, 0])", BERT + "encoder_and_pooler_equal_transformers"
+    ),
+    Fault(
+        "models/bert.py",
+        "self.norm(F.gelu(self.transform(x)))",
+        "F.gelu(self.transform(x))",
+        BERT + "both_heads_equal_transformers",
+    ),
+    Fault("models/bert.py", "known = labels != IGNORED", "known = labels != 0", BERT + "both_heads_equal_transformers"),
+    Fault("models/bert.py", "theirs.pad_token_id + 1 if", "theirs.pad_token_id if", BERT + "roberta_is_the_same_model"),
+    Fault("models/bert.py", "ours.to(next(theirs.parameters()).dtype)", "ours", BERT + "in_half_precision_to_its_rounding"),
+    Fault("models/bert.py", "< share) & ~torch.isin(ids, special)", "< share)", BERT + "masks"),
+    Fault("models/bert.py", "chosen & (kind >= 0.9)", "chosen & (kind >= 0.8)", BERT + "masks"),
+    # --- lesson 7's parts
+    Fault(
+        "experiments/gaps.py", ".gather(1, word) & (ids >= len(SPECIAL))", ".gather(1, word)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "experiments/gaps.py", "(~self.inside[ids]).cumsum(1)", "self.inside[ids].cumsum(1)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "experiments/gaps.py",
+        "(named == ids) | ~asked",
+        "(named == ids) & asked",
+        GAPS + "a_word_is_filled_where_all_its_pieces_are",
+    ),
+    Fault("experiments/gaps.py", "before[2 - a :]", "before[:a]", GAPS + "a_wider_table_knows_more_and_falls_back"),
+    Fault("experiments/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
+    Fault("experiments/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
     # --- training
     Fault(
         "training.py",

@@ -32,7 +32,7 @@ from utils.small_models.optimizer import MuonAndAdamW
 
 MODELS = recipes.names()
 SHIPPED = [name for name in MODELS if (recipes.FOLDER / name / "model.safetensors").exists()]
-TRAINED = [name for name in SHIPPED if recipes.read(name).kind != "heads"]  # by the trainer, with a log
+TRAINED = [name for name in SHIPPED if recipes.read(name).kind not in ("heads", "adapter")]  # by the trainer, with a log
 TINY = dict(
     what="a model for tests",
     lessons=(),
@@ -71,8 +71,8 @@ def tiny(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recipe_makes_a_model_and_its_batches(name):
     recipe = recipes.read(name)
-    if recipe.kind == "heads":
-        pytest.skip("tests/system/test_heads.py has them")
+    if recipe.kind in ("heads", "adapter"):
+        pytest.skip("test_heads.py and test_rated.py have them")
     if "from" in recipe.model or "from" in recipe.tokenizer:
         source = recipe.model.get("from") or recipe.tokenizer["from"]
         assert source in MODELS
@@ -628,8 +628,8 @@ def margin(share, count):
 @pytest.mark.parametrize("name", SHIPPED)
 def test_the_figures_of_the_card_hold(name):
     """A sample of the card's inputs is measured again; the documentation, which differs by version of Python, whole."""
-    if recipes.read(name).kind == "heads":
-        pytest.skip("tests/system/test_heads.py measures them")
+    if recipes.read(name).kind in ("heads", "adapter"):
+        pytest.skip("test_heads.py and test_rated.py measure them")
     count = 24
     measured = scores.measure(name, *load(name), count=count)
     written = recipes.read_scores(name)

@@ -12,6 +12,7 @@ import functools
 import importlib.util
 import os
 import tomllib
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -306,6 +307,8 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
     import transformers
     from transformers.utils import logging
 
+    if "adapter_of" in entry:
+        return _read_adapter(entry, folder, source, request)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     if request.tokenizer_only:
         return tokenizer, f"a vocabulary of {len(tokenizer):,} from {source}"
@@ -323,6 +326,24 @@ def _read_model(entry: dict, folder: Path, source: str, request: Request) -> tup
         raise Unavailable(f"{source} has no trained weights for {name} (missing: {new})")
     story = f"{_parameters(model)} parameters from {source}" + (f", new and untrained: {new}" if new else "")
     return Pretrained(model.eval(), tokenizer), story
+
+
+def _read_adapter(entry: dict, folder: Path, source: str, request: Request) -> tuple[object, str]:
+    """A model in whose weights those of the folder, in PEFT's format, are merged; the tokenizer is the model's."""
+    import peft
+    import transformers
+
+    if request.tokenizer_only:
+        return _obtain(entry["adapter_of"], request)
+    config = transformers.AutoConfig.from_pretrained(str(folder))
+    names = {"num_labels": config.num_labels, "id2label": config.id2label, "label2id": config.label2id}
+    options = names | request.options
+    base, _ = _obtain(entry["adapter_of"], dataclasses.replace(request, model_class=entry["class"], options=options))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # PEFT asks Transformers for a name that is on its way out
+        model = peft.PeftModel.from_pretrained(base.model, str(folder)).merge_and_unload().eval()
+    adapter = sum(file.stat().st_size for file in folder.glob("adapter*.safetensors")) / 1e6
+    return Pretrained(model, base.tokenizer), f"{adapter:.1f} MB from {source}, merged into {entry['adapter_of']}"
 
 
 def _made(entry: dict) -> tuple["datasets.DatasetDict", str]:  # noqa: F821

@@ -150,12 +150,12 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     """
     recipe = recipes.read(name)
     folder = Path(out) if out is not None else OUT / name
-    if recipe.kind == "heads":
-        from utils.small_models import heads
+    if recipe.kind in ("heads", "adapter"):
+        from utils.small_models import heads, rated
 
         if minutes is not None:
-            raise CommandError(f"{name} takes about a minute and has no steps to shorten. Leave --minutes out.")
-        return heads.train(recipe, folder)
+            raise CommandError(f"{name} takes a few minutes and is trained whole. Leave --minutes out.")
+        return (heads if recipe.kind == "heads" else rated).train(recipe, folder)
     try:
         device = detect_device()
         set_threads()

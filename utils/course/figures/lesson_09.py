@@ -79,5 +79,5 @@ def mistakes(found: dict[str, tuple]):
             axes.plot(one.value, place + shift, "o", color=color)
     axes.set_yticks(range(len(found)), labels=list(found))
     axes.set(xlim=(0, 1), xlabel="wrong: blue where the teacher is right, red where the teacher is wrong")
-    axes.set_title("A distilled student repeats its teacher's mistakes")
+    axes.set_title("Its student gains where the teacher is right, and not where it is wrong")
     return figure

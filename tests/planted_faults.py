@@ -90,6 +90,31 @@ FAULTS = [
         "False",
         "test_summarization.py::test_the_oracle_takes_what_the_reference_says_and_stops_where_nothing_helps",
     ),
+    # --- distillation: softened answers, rows without a label, relations
+    Fault(
+        "distillation.py",
+        "return temperature**2 * (p",
+        "return temperature * (p",
+        "test_distillation.py::test_soft_loss_is_pytorchs_divergence_times_t_squared",
+    ),
+    Fault(
+        "distillation.py",
+        "p = soften(teacher.detach(), temperature)",
+        "p = soften(teacher, temperature)",
+        "test_distillation.py::test_its_gradient_is_t_times_the_difference_of_the_probabilities",
+    ),
+    Fault(
+        "distillation.py",
+        "F.cross_entropy(student[known], labels[known])",
+        "F.cross_entropy(student, labels.clamp(min=0))",
+        "test_distillation.py::test_rows_without_a_label_count_in_the_soft_part_alone",
+    ),
+    Fault(
+        "distillation.py",
+        "difference.square().sum() / (count * (count - 1))",
+        "difference.square().mean()",
+        "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
+    ),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",

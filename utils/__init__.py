@@ -6,6 +6,7 @@
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, classifier
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
+    distillation   a student's losses from a teacher: softened answers, features, relations
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration
     layers         embedding, normalization, feed-forward, residual, output head

@@ -137,7 +137,7 @@ class T5(Transformer):
             head_size=given.d_kv,
             dropout=given.dropout_rate,
             epsilon=given.layer_norm_epsilon,
-            tied_head=given.tie_word_embeddings,
+            tied_head=theirs.lm_head.weight is theirs.shared.weight,  # the configuration of Transformers 5 does not say
         )
         distances = given.relative_attention_num_buckets, given.relative_attention_max_distance
         model = cls(given.vocab_size, config, given.pad_token_id, given.num_decoder_layers, *distances)

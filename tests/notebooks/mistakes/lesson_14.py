@@ -10,7 +10,9 @@ FIRST = "torch.full_like(labels[:, :1], start)"
 MOVED = f"torch.cat([{FIRST}, labels[:, :-1]], dim=1)"
 
 
-def longest(test: str = "source(n + 1) <= room", length: str = "n - taken + max(round(taken / mean), 1) + 1", after: str = "n") -> str:
+def longest(
+    test: str = "source(n + 1) <= room", length: str = "n - taken + max(round(taken / mean), 1) + 1", after: str = "n"
+) -> str:
     """An answer to exercise 14.2 with one part replaced."""
     return (
         "def longest_text(room, share=0.15, mean=3.0):\n"
@@ -60,10 +62,16 @@ MISTAKES = {
         (shifted(MOVED), "There is still a -100 in it"),
         (shifted("torch.cat([labels[:, 1:], torch.full_like(labels[:, :1], start)], dim=1)"), "You shifted to the left"),
         (shifted("labels.roll(1, dims=1).masked_fill(labels.roll(1, dims=1) == -100, pad)"), "came round to the front"),
-        (shifted(f"torch.cat([{FIRST}, labels], dim=1).masked_fill(torch.cat([{FIRST}, labels], dim=1) == -100, pad)"), "One too many columns"),
+        (
+            shifted(f"torch.cat([{FIRST}, labels], dim=1).masked_fill(torch.cat([{FIRST}, labels], dim=1) == -100, pad)"),
+            "One too many columns",
+        ),
         (shifted(f"{MOVED}.masked_fill({MOVED} == -100, start)"), "and not `start`"),
         (shifted(f"{MOVED}.masked_fill({MOVED} == -100, 0)"), "and not 0"),
-        (shifted(f"{MOVED}.masked_fill({MOVED} == -100, pad)", "labels[labels == -100] = pad"), "The labels themselves were overwritten"),
+        (
+            shifted(f"{MOVED}.masked_fill({MOVED} == -100, pad)", "labels[labels == -100] = pad"),
+            "The labels themselves were overwritten",
+        ),
         (shifted(f"{MOVED.replace('start', 'pad')}.masked_fill({MOVED} == -100, pad)"), "In front stands `start`"),
         (shifted(f"{MOVED}.masked_fill({MOVED} == -100, pad).tolist()"), "A tensor is asked for"),
     ],
@@ -73,17 +81,26 @@ MISTAKES = {
         (longest(test="source(n + 1) < room"), "One more token fits"),
         (longest(test="source(n) < room - 1"), "One more token fits"),
         (longest(length="taken + max(round(taken / mean), 1) + 1"), "you counted the target's length"),
-        (longest(length="n - max(round(n * 0.15), 1) + max(round(max(round(n * 0.15), 1) / 3), 1) + 1"), "did you write a number into it"),
+        (
+            longest(length="n - max(round(n * 0.15), 1) + max(round(max(round(n * 0.15), 1) / 3), 1) + 1"),
+            "did you write a number into it",
+        ),
         (longest(after="float(n)"), "A whole number"),
         (longest(test="source(2) <= room"), "stopped after"),
     ],
     "14.3": [
         (filled(BY_ORDER), "You went by the order of the answer"),
-        (filled(NUMBERED.format(replace="text.replace(mark, words)", result='" ".join(text.split())')), "There is still a sentinel in it"),
-        (filled(NUMBERED.format(replace="text.replace(mark, words)", result='re.sub(r"<extra_id_\\d+>", "", text)')), "double spaces"),
+        (
+            filled(NUMBERED.format(replace="text.replace(mark, words)", result='" ".join(text.split())')),
+            "There is still a sentinel in it",
+        ),
+        (
+            filled(NUMBERED.format(replace="text.replace(mark, words)", result='re.sub(r"<extra_id_\\d+>", "", text)')),
+            "double spaces",
+        ),
         (filled(NUMBERED.format(replace="re.sub(mark, words, text)", result=EMPTY_GAPS)), "give re.sub a function"),
         (filled(PREFIXES), "the beginning of <extra_id_10>"),
-        (filled('    return text.split()\n'), "as one string"),
+        (filled("    return text.split()\n"), "as one string"),
     ],
     "14.4": [
         (best("sum(text) / len(text)"), "With alpha 0 the plain sum counts"),
@@ -91,6 +108,9 @@ MISTAKES = {
         (best("-sum(text) / len(text) ** alpha"), "without its sign"),
         (best("sum(text) / len(text) if alpha else sum(text)"), "to the power alpha"),
         (best("sum(text) / len(text) ** alpha", "max(scores)"), "The place is asked for"),
-        (best("sum(text) / len(text) ** alpha", "max(range(len(texts)), key=lambda i: (scores[i], i))"), "Of equal scores the first"),
+        (
+            best("sum(text) / len(text) ** alpha", "max(range(len(texts)), key=lambda i: (scores[i], i))"),
+            "Of equal scores the first",
+        ),
     ],
 }

@@ -225,6 +225,32 @@ FAULTS = [
         "test_transformer.py::test_padding_and_future_have_no_influence",
     ),
     Fault(
+        "models/t5.py",
+        "self.dropout(x) * self.factor",
+        "self.dropout(x)",
+        "test_t5.py::test_logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/t5.py",
+        "past + target.shape[1])",
+        "target.shape[1])",
+        "test_t5.py::test_token_by_token_with_cache_equals_all_at_once",
+    ),
+    Fault("models/t5.py", "_rows_of(own, rows[going])", "own", "test_t5.py::test_greedy_and_beam_search_equal_generate"),
+    Fault(
+        "models/t5.py",
+        "length**length_penalty, texts",
+        "length, texts",
+        "test_t5.py::test_greedy_and_beam_search_equal_generate",
+    ),
+    Fault("models/t5.py", "(source != self.pad_id)", "(source != -1)", "test_t5.py::test_company_and_filling_change_nothing"),
+    Fault(
+        "models/t5.py",
+        "lowest = sentinel - len(spans)",
+        "lowest = sentinel - len(spans) + 1",
+        "test_t5.py::test_corruption_and_restoration_by_hand",
+    ),
+    Fault(
         "models/classifier.py",
         ".sum(1) / weights.sum(1)",
         ".mean(1)",

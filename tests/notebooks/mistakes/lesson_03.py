@@ -43,6 +43,30 @@ MISTAKES = {
             COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p] / (parts[p[0]] + parts[p[1]])"),
             "Divide by the product of both counts",
         ),
+        (  # by the count of the right part alone
+            COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p] / parts[p[1]]"),
+            "Divide by both counts",
+        ),
+        (  # by the square root, as a cosine would
+            COUNTING.format(pieces="word", piece="count", pair="count", score="pairs[p] / (parts[p[0]] * parts[p[1]]) ** 0.5"),
+            "Divide by the product of both counts",
+        ),
+        (  # the lowest score
+            COUNTING.format(pieces="word", piece="count", pair="count", score="parts[p[0]] * parts[p[1]] / pairs[p]"),
+            "This pair has the lowest score",
+        ),
+        (  # the parts counted in pairs only: the last piece of a word begins none
+            "def wordpiece_choice(words):\n"
+            "    from collections import Counter\n"
+            "    left, right, pairs = Counter(), Counter(), Counter()\n"
+            "    for word, count in words.items():\n"
+            "        for a, b in zip(word, word[1:]):\n"
+            "            left[a] += count\n"
+            "            right[b] += count\n"
+            "            pairs[a, b] += count\n"
+            "    return max(pairs, key=lambda p: pairs[p] / (left[p[0]] * right[p[1]]))\n",
+            "count a and b in the whole text",
+        ),
         ("def wordpiece_choice(words):\n    max(words)\n", "Does it end with `return`"),
         ("def wordpiece_choice(words):\n    return 'en'\n", "not the two joined to one text"),
     ],
@@ -102,6 +126,31 @@ MISTAKES = {
             "    return pieces\n",
             "the leftmost pair",
         ),
+        (  # from right to left
+            "def encode_word(word, ranks):\n"
+            "    pieces = list(word)\n"
+            "    while pairs := [pair for pair in zip(pieces, pieces[1:]) if pair in ranks]:\n"
+            "        best, place = min(pairs, key=ranks.get), len(pieces) - 2\n"
+            "        while place >= 0:\n"
+            "            if (pieces[place], pieces[place + 1]) == best:\n"
+            "                pieces[place:place + 2] = [''.join(best)]\n"
+            "                place -= 1\n"
+            "            place -= 1\n"
+            "    return pieces\n",
+            "Go from left to right",
+        ),
+        (  # in the order of the table, whatever the ranks in it
+            "def encode_word(word, ranks):\n"
+            "    pieces = list(word)\n"
+            "    for pair in ranks:\n"
+            "        place = 0\n"
+            "        while place < len(pieces) - 1:\n"
+            "            if (pieces[place], pieces[place + 1]) == pair:\n"
+            "                pieces[place:place + 2] = [''.join(pair)]\n"
+            "            place += 1\n"
+            "    return pieces\n",
+            "has the lower rank",
+        ),
     ],
     "3.3": [
         (
@@ -136,6 +185,23 @@ MISTAKES = {
             "You read all pieces before the first text is shown",
         ),
         ("def stream_text(pieces):\n    for piece in pieces:\n        yield piece\n", "Yield text (str)"),
+        (  # leaves off two bytes at most: an unfinished character may have three
+            "def stream_text(pieces):\n"
+            "    buffer = b''\n"
+            "    for piece in pieces:\n"
+            "        buffer += piece\n"
+            "        for end in range(len(buffer), len(buffer) - 3, -1):\n"
+            "            try:\n"
+            "                text = buffer[:end].decode()\n"
+            "            except UnicodeDecodeError:\n"
+            "                continue\n"
+            "            buffer = buffer[end:]\n"
+            "            yield text\n"
+            "            break\n"
+            "        else:\n"
+            "            yield ''\n",
+            "up to three bytes of an unfinished character",
+        ),
     ],
     "3.4": [
         (  # a text for an unknown word
@@ -182,6 +248,20 @@ MISTAKES = {
             "        start = end\n"
             "    return pieces\n",
             "not the shortest",
+        ),
+        (  # the shortest piece first, at the beginning too
+            "def wordpiece_encode(word, vocabulary):\n"
+            "    pieces, start = [], 0\n"
+            "    while start < len(word):\n"
+            "        mark = '##' if start else ''\n"
+            "        ends = range(start + 1, len(word) + 1)\n"
+            "        end = next((end for end in ends if mark + word[start:end] in vocabulary), None)\n"
+            "        if end is None:\n"
+            "            return ['[UNK]']\n"
+            "        pieces.append(mark + word[start:end])\n"
+            "        start = end\n"
+            "    return pieces\n",
+            "You gave 'undo' up",
         ),
         (  # only the rest becomes [UNK]
             "def wordpiece_encode(word, vocabulary):\n"

@@ -17,6 +17,18 @@ def window(condition: str) -> str:
     )
 
 
+def sliced(start: str) -> str:
+    """An answer to exercise 4.2 that fills row after row, from this column on."""
+    return (
+        "def window_mask(size, window, sinks):\n"
+        "    mask = torch.zeros(size, size, dtype=torch.bool)\n"
+        "    for t in range(size):\n"
+        f"        mask[t, {start} : t + 1] = True\n"
+        "        mask[t, : min(sinks, t + 1)] = True\n"
+        "    return mask\n"
+    )
+
+
 def masked(*lines: str) -> str:
     """An answer to exercise 4.3."""
     return "def masked_softmax(scores, mask):\n" + "".join(f"    {line}\n" for line in lines)
@@ -51,6 +63,10 @@ MISTAKES = {
         (effective("1 / a.amax(-1)"), "one over the largest weight"),
         (effective("(a > 0).sum(-1).float()"), "3.00"),
         (effective("2 ** torch.special.entr(a).sum(-1)"), "Use the same base twice"),
+        (effective("torch.special.entr(a).exp().sum(-1)"), "raised e before the sum"),
+        (effective("torch.special.entr(a).mean(-1).exp()"), "mean over the keys"),
+        (effective("torch.special.entr(a.softmax(-1)).sum(-1).exp()"), "softmax again"),
+        (effective("(-(a * a.masked_fill_(a == 0, 1.0).log()).sum(-1)).exp()"), "caller's weights have changed"),
     ],
     "4.2": [
         (window("(d >= 0) & ((d <= window) | (s < sinks))"), "One token too many"),
@@ -63,6 +79,9 @@ MISTAKES = {
         (window("((d <= 0) & (-d < window)) | (t < sinks)"), "Rows and columns are swapped"),
         (window("(d >= 0) & ((d < window) | (s <= sinks))"), "One sink too many"),
         (window("(d >= 0) & (d < window + sinks)"), "window longer by the sinks"),
+        (window("(d > 0) & ((d <= window) | (s < sinks))"), "counts the token itself"),
+        (window("(d >= 0) & (d < window) & (s < sinks)"), "combine by |"),
+        (sliced("t - window + 1"), "counts from the end"),
     ],
     "4.3": [
         (masked("return scores.masked_fill(~mask, -torch.inf).softmax(-1)"), "is NaN: the softmax of minus infinities"),
@@ -80,6 +99,15 @@ MISTAKES = {
         (masked("return scores.masked_fill(~mask, -1e30).softmax(-2) * mask"), "along the last axis"),
         (masked("return scores.masked_fill(~mask, -1000.0).softmax(-1) * mask"), "Scores of -2000"),
         (masked("return (scores * mask).softmax(-1) * mask"), "a score of 0 is not a low one"),
+        (
+            masked("weights = scores.masked_fill(~mask, -1e30).softmax(-1)", "weights[~mask] = 0", "return weights"),
+            "wrote into the weights",
+        ),
+        (masked("return scores.masked_fill(~mask, -1e30).softmax(1) * mask"), "use the last axis, -1"),
+        (
+            masked("powers = scores.exp() * mask", "return powers / (powers.sum(-1, keepdim=True) + 1e-9)"),
+            "leave the rest to softmax",
+        ),
     ],
     "4.4": [
         (induction(WANTED, "per_query.mean(-1)"), "You divided by all tokens"),
@@ -92,5 +120,12 @@ MISTAKES = {
         (induction("1 <= s and tokens[s - 1] == tokens[t]", MEAN), "come after the query"),
         (induction("1 <= s <= t and tokens[s - 1] == tokens[t]", "per_query.mean()"), "shape (3,)"),
         (induction("s + 1 <= t and tokens[s + 1] == tokens[t]", MEAN), "position before an earlier occurrence"),
+        (induction("s <= t and tokens[s - 1] == tokens[t]", MEAN), "tokens[-1] is the last token"),
+        (induction(WANTED, MEAN.replace("per_query", "(maps * wanted.T).sum(-1)")), "rows and columns swapped"),
+        (
+            induction(WANTED, MEAN.replace("per_query", "wanted[range(T), maps.argmax(-1)].float()")),
+            "take the weights themselves",
+        ),
+        (induction(WANTED, f"({MEAN}).tolist()"), "not a list"),
     ],
 }

@@ -15,30 +15,45 @@ def subsequence(
     )
 
 
-def blocking(trigrams: str = "zip(words, words[1:], words[2:])", blocked: str = "continue", end: str = "sorted(chosen)") -> str:
+def blocking(
+    trigrams: str = "zip(words, words[1:], words[2:])",
+    blocked: str = "continue",
+    end: str = "sorted(chosen)",
+    keep: str = "seen |= runs",
+    words: str = "sentences[number].lower().split()",
+    order: str = "sorted(range(len(sentences)), key=lambda k: -scores[k])",
+) -> str:
     """An answer to exercise 8.2 with one part replaced."""
     return (
         "def with_blocking(sentences, scores, count):\n"
         "    chosen, seen = [], set()\n"
-        "    for number in sorted(range(len(sentences)), key=lambda k: -scores[k]):\n"
-        "        words = sentences[number].lower().split()\n"
+        f"    for number in {order}:\n"
+        f"        words = {words}\n"
         f"        runs = set({trigrams})\n"
         "        if runs & seen:\n"
         f"            {blocked}\n"
         "        if len(chosen) < count:\n"
         "            chosen.append(number)\n"
-        "            seen |= runs\n"
+        f"            {keep}\n"
         f"    return {end}\n"
     )
 
 
-def threshold(read: str = "a >= t", through: str = "a < t", choices: str = "range(max(alarms) + 2)", key: str = "cost") -> str:
+def threshold(
+    read: str = "a >= t",
+    through: str = "a < t",
+    choices: str = "range(max(alarms) + 2)",
+    key: str = "cost",
+    each: str = "a",
+    of: str = "alarms",
+    end: str = "",
+) -> str:
     """An answer to exercise 8.3 with one part replaced."""
     return (
         "def best_threshold(alarms, false, reading, shame):\n"
         "    def cost(t):\n"
-        f"        return reading * sum({read} for a in alarms) + shame * sum(bad for a, bad in zip(alarms, false) if {through})\n"
-        f"    return min({choices}, key={key})\n"
+        f"        return reading * sum({read} for {each} in {of}) + shame * sum(bad for a, bad in zip(alarms, false) if {through})\n"
+        f"    return {end or f'min({choices}, key={key})'}\n"
     )
 
 
@@ -64,6 +79,20 @@ MISTAKES = {
             "    return max(longest_common(first[:-1], second), longest_common(first, second[:-1]))\n",
             "stopped after",
         ),
+        (
+            "def longest_common(first, second):\n"
+            "    found, start = [], 0\n"
+            "    for word in first:\n"
+            "        if word in second[start:]:\n"
+            "            start += second[start:].index(word) + 1\n"
+            "            found.append(word)\n"
+            "    return len(found)\n",
+            "takes each word as soon as it comes",
+        ),
+        (
+            "def longest_common(first, second):\n    return [word for word in first if word in second]\n",
+            "how many words, not the words",
+        ),
     ],
     "8.2": [
         (blocking(trigrams="[]"), "the second must be skipped"),
@@ -71,6 +100,13 @@ MISTAKES = {
         (blocking(blocked="break"), "skip it and go on"),
         (blocking(end="chosen"), "in the order of the text"),
         (blocking(trigrams="zip(words, words[1:], words[2:], words[3:])"), "the second must be skipped"),
+        (blocking(keep="seen = runs"), "not with the last"),
+        (blocking(blocked="seen |= runs; continue"), "only the trigrams of chosen sentences"),
+        (blocking(words="sentences[number].split()"), "one word: sentence.lower()"),
+        (
+            blocking(order="sorted(range(len(sentences)), key=lambda k: -scores[k])[:count]"),
+            "You looked at three sentences only",
+        ),
     ],
     "8.3": [
         (threshold(through="True"), "count each false summary as a cost also where it is read"),
@@ -78,6 +114,9 @@ MISTAKES = {
         (threshold(choices="range(max(alarms) + 1)"), "one above the largest count"),
         (threshold(choices="range(1, max(alarms) + 2)"), "t = 0 is allowed"),
         (threshold(choices="reversed(range(max(alarms) + 2))"), "take the smallest t"),
+        (threshold(read="a >= t and not bad", of="zip(alarms, false)", each="a, bad"), "also for one that is false"),
+        (threshold(end="min(cost(t) for t in range(max(alarms) + 2))"), "return the threshold that has it"),
+        (threshold(choices="sorted({*alarms, max(alarms) + 1})"), "not only of those that occur"),
     ],
     "8.4": [
         (paired("first[draws].mean(1) - second[draws].mean(1)"), "The sign is turned round"),
@@ -85,5 +124,12 @@ MISTAKES = {
         (paired(GAINS.replace("mean", "sum")), "not a sum"),
         (paired(GAINS, "[0.05, 0.95]"), "90 % interval"),
         (paired(GAINS.replace("mean(1)", "mean(0)")), "You averaged over the samples"),
+        (paired("np.median(second[draws] - first[draws], axis=1)"), "You took medians"),
+        (
+            "def paired_interval(first, second, draws):\n"
+            f"    gains = {GAINS}\n"
+            "    return gains.mean() - 1.96 * gains.std(), gains.mean() + 1.96 * gains.std()\n",
+            "suppose a normal distribution",
+        ),
     ],
 }

@@ -1,0 +1,5 @@
+"""What a lesson's experiment needs besides models, training and metrics.
+
+gaps      lesson 7's small pretraining: words filled, the table to beat, the head start
+starts    lesson 7's tasks with few labels: what a start from other weights is worth
+"""

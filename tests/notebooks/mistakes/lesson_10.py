@@ -15,9 +15,7 @@ def dashboard(
 ) -> str:
     """An answer to exercise 10.2 with one part replaced."""
     return (
-        "import numpy as np\n\n\ndef dashboard(times, batch, warmup):\n"
-        f"    kept = {kept}\n"
-        f"    return {median}, {p95}, {rate}\n"
+        f"import numpy as np\n\n\ndef dashboard(times, batch, warmup):\n    kept = {kept}\n    return {median}, {p95}, {rate}\n"
     )
 
 
@@ -96,7 +94,12 @@ MISTAKES = {
         (vocabulary(small="table.clone()"), "With the others set to zero"),
         (vocabulary(fill="torch.full((len(table),), unknown)"), "gets the *new* id"),
         (vocabulary(fill="torch.zeros(len(table), dtype=torch.long)"), "They must become `unknown`".replace("They", "they")),
-        (vocabulary(fill="torch.full((len(table),), float(list(keep).index(unknown)))", numbers="torch.arange(len(keep)).float()"), "torch.long"),
+        (
+            vocabulary(
+                fill="torch.full((len(table),), float(list(keep).index(unknown)))", numbers="torch.arange(len(keep)).float()"
+            ),
+            "torch.long",
+        ),
         (vocabulary(small="table[: len(keep)].clone()"), "the vector of the i-th kept token"),
     ],
 }

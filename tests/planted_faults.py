@@ -169,6 +169,30 @@ FAULTS = [
         "test_parts.py::test_grouped_heads_share_keys_and_values_in_the_cache_too",
     ),
     Fault("attention.py", "dropout_p=dropout, scale=scale)", "dropout_p=dropout)", "test_parts.py::test_head_size_and_scale"),
+    Fault(
+        "attention.py",
+        "mixed = mixed * shrink + weights @",
+        "mixed = mixed + weights @",
+        "test_attention.py::test_tiles_of_any_size_equal_full_attention",
+    ),
+    Fault(
+        "attention.py",
+        "weights * (into @ v.transpose(-2, -1) - share)",
+        "weights * (into @ v.transpose(-2, -1))",
+        "test_attention.py::test_gradients_by_tiles_equal_differences",
+    ),
+    Fault(
+        "attention.py",
+        "(back >= (window or math.inf))",
+        "(back > (window or math.inf))",
+        "test_attention.py::test_causal_tiles_and_windows_equal_masks",
+    ),
+    Fault(
+        "attention.py",
+        "torch.finfo(q.dtype).min)  # finite",
+        "-torch.inf)  # finite",
+        "test_attention.py::test_causal_tiles_and_windows_equal_masks",
+    ),
     # --- positions
     Fault("positions.py", "std=0.02", "std=1.0", FIRST_WEIGHTS + "by_their_formulas"),
     Fault(
@@ -189,6 +213,25 @@ FAULTS = [
         "second * cosine + first * sine",
         "second * cosine - first * sine",
         "test_positions.py::test_rotation_equals_llama",
+    ),
+    Fault("positions.py", "** (size / (size - 2)))", ")", "test_positions.py::test_scalings_equal_transformers[dynamic]"),
+    Fault(
+        "positions.py",
+        "math.ceil(hand(slow))",
+        "math.floor(hand(slow))",
+        "test_positions.py::test_scalings_equal_transformers[yarn]",
+    ),
+    Fault(
+        "positions.py",
+        "(turns - slow) / (fast - slow)",
+        "(turns - slow) / fast",
+        "test_positions.py::test_scalings_equal_transformers[llama3]",
+    ),
+    Fault(
+        "positions.py",
+        "(wave * self.attention_factor)",
+        "wave",
+        "test_positions.py::test_a_scaled_rotation_equals_llamas[yarn]",
     ),
     # --- layers
     Fault(

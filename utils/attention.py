@@ -2,6 +2,7 @@
 
     scaled_dot_product_attention   the formula, step by step; gives the weights too
     fused_attention                the same by PyTorch's kernel: faster, less memory, no weights
+    tiled_attention                the same tile by tile, as FlashAttention does it, in PyTorch to read: lesson 11
     causal_mask, padding_mask, length_mask   boolean masks; combine them with &
     MultiHeadAttention             self- and cross-attention
     KeyValueCache                  what generation keeps from one token to the next
@@ -105,6 +106,113 @@ def fused_attention(
         allowed = bias.to(query.dtype).masked_fill(~allowed, -torch.inf)  # the kernel adds what is not boolean
         allowed = allowed[None] if allowed.dim() == 3 else allowed  # the fast kernel takes two axes or four
     return kernel(attn_mask=allowed).masked_fill(nothing, 0.0)
+
+
+def tiled_attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    causal: bool = False,
+    window: int | None = None,
+    scale: float | None = None,
+    tile: int = 128,
+) -> Tensor:
+    """The output of `scaled_dot_product_attention` by tiles, with an online softmax: memory grows with T, and not with T S.
+
+    query (..., T, D), key (..., S, D), value (..., S, E), with the same leading axes.
+    causal: position t sees positions 0..t; only for T = S.
+    window: position t sees the last `window` positions only, itself included; only with causal. Tiles in which nobody sees
+        anything are skipped.
+    scale: what the scores are multiplied by; 1 / sqrt(D) where it is not given.
+    tile: how many queries and how many keys are worked on at once.
+
+    Returns the output (..., T, E). The backward pass computes the weights anew from a number kept for each query. There is
+    neither mask nor bias here (fused_attention has them), and no second derivative.
+
+    Raises ValueError for shapes that do not fit together, no keys, a tile or window below one, a window without causal.
+    Source: FlashAttention, Dao et al. 2022, arXiv 2205.14135; order of the loops as in FlashAttention-2, Dao 2023, 2307.08691.
+    """
+    _check_projections(query, key, value)
+    if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2] or not key.shape[-2]:
+        raise ValueError(
+            f"tiled_attention needs at least one key, and the same leading axes: query {_shape(query)}, key {_shape(key)}, "
+            f"value {_shape(value)}. Expand them first."
+        )
+    if causal and query.shape[-2] != key.shape[-2]:
+        raise ValueError(f"causal=True needs as many queries as keys, not {query.shape[-2]} and {key.shape[-2]}.")
+    if tile < 1 or (window is not None and (window < 1 or not causal)):
+        raise ValueError(f"tile={tile} and window={window} must be 1 or more, and a window needs causal=True.")
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return _Tiled.apply(query, key, value, causal, window, scale, tile)
+
+
+class _Tiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, query, key, value, causal, window, scale, tile):
+        output = value.new_empty(*query.shape[:-1], value.shape[-1])  # (..., T, E)
+        normalizer = query.new_empty(query.shape[:-1], dtype=_wide(query))  # (..., T): log of the sum of exp(score)
+        for rows, columns_of in _tiles(query.shape[-2], key.shape[-2], causal, window, tile):
+            q = query[..., rows, :].to(_wide(query)) * scale  # (..., t, D)
+            highest = q.new_full((*q.shape[:-1], 1), torch.finfo(q.dtype).min)  # finite: a row may see nothing of a tile
+            total, mixed = torch.zeros_like(highest), q.new_zeros(*q.shape[:-1], value.shape[-1])
+            for columns in columns_of:
+                scores = _scores(q, key[..., columns, :].to(q.dtype), rows, columns, causal, window)  # (..., t, s)
+                higher = torch.maximum(highest, scores.amax(-1, keepdim=True))
+                weights, shrink = (scores - higher).exp(), (highest - higher).exp()
+                total = total * shrink + weights.sum(-1, keepdim=True)
+                mixed = mixed * shrink + weights @ value[..., columns, :].to(q.dtype)
+                highest = higher
+            output[..., rows, :] = mixed / total
+            normalizer[..., rows] = (highest + total.log()).squeeze(-1)
+        ctx.save_for_backward(query, key, value, output, normalizer)
+        ctx.options = causal, window, scale, tile
+        return output
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        query, key, value, output, normalizer = ctx.saved_tensors
+        causal, window, scale, tile = ctx.options
+        wide = _wide(query)
+        to_query, to_key, to_value = (torch.zeros_like(each, dtype=wide) for each in (query, key, value))
+        for rows, columns_of in _tiles(query.shape[-2], key.shape[-2], causal, window, tile):
+            q, into = query[..., rows, :].to(wide) * scale, gradient[..., rows, :].to(wide)
+            share = (into * output[..., rows, :]).sum(-1, keepdim=True)  # (..., t, 1)
+            for columns in columns_of:
+                k, v = key[..., columns, :].to(wide), value[..., columns, :].to(wide)
+                scores = _scores(q, k, rows, columns, causal, window)
+                weights = (scores - normalizer[..., rows, None]).exp()  # (..., t, s), anew
+                to_value[..., columns, :] += weights.transpose(-2, -1) @ into
+                to_scores = weights * (into @ v.transpose(-2, -1) - share)
+                to_query[..., rows, :] += to_scores @ k * scale
+                to_key[..., columns, :] += to_scores.transpose(-2, -1) @ q  # q has the scale in it
+        gradients = (each.to(like.dtype) for each, like in zip((to_query, to_key, to_value), (query, key, value)))
+        return *gradients, None, None, None, None
+
+
+def _tiles(queries: int, keys: int, causal: bool, window: int | None, tile: int):
+    """For each tile of queries its rows and the columns of the key tiles in which they see anything, as slices."""
+    for start in range(0, queries, tile):
+        rows = slice(start, min(start + tile, queries))
+        first = 0 if window is None else max(0, start - window + 1) // tile * tile
+        last = rows.stop if causal else keys
+        yield rows, [slice(column, min(column + tile, keys)) for column in range(first, last, tile)]
+
+
+def _scores(q: Tensor, k: Tensor, rows: slice, columns: slice, causal: bool, window: int | None) -> Tensor:
+    """The scores (..., t, s) of one tile, -inf where a query may not look."""
+    scores = q @ k.transpose(-2, -1)
+    if not causal:
+        return scores
+    back = torch.arange(rows.start, rows.stop, device=q.device)[:, None] - torch.arange(
+        columns.start, columns.stop, device=q.device
+    )  # (t, s): how far back the key stands
+    return scores.masked_fill((back < 0) | (back >= (window or math.inf)), -torch.inf)
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    """Sums are kept in 32 bits where the numbers have 16."""
+    return torch.promote_types(tensor.dtype, torch.float32)
 
 
 def _allowed(mask: Tensor | None, bias: Tensor | None, shape: tuple[int, ...]) -> tuple[Tensor | None, Tensor | None]:

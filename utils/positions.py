@@ -6,6 +6,8 @@
     relative_position_bucket, RelativeBias   a learned number for each bucket of distances   Raffel et al. 2020, 1910.10683 (T5)
     alibi_slopes, alibi_bias                 a fixed number for each distance                Press et al. 2022, 2108.12409
     RotaryPositions     turns queries and keys by angles that grow with the place    Su et al. 2021, 2104.09864
+    linear_frequencies, ntk_frequencies, yarn_frequencies, llama3_frequencies, rope_frequencies
+                        slower hands for RoPE, for texts longer than those of training: lesson 11
 
 The first two go where the embeddings are made. Those that give a bias go into MultiHeadAttention's forward (bias=...),
 RotaryPositions into its making (rotate=...).
@@ -187,20 +189,31 @@ def alibi_bias(heads: int, queries: int, keys: int, device: torch.device | str |
     return -alibi_slopes(heads, device)[:, None, None] * distances(queries, keys, device).abs()  # (H, 1, 1) * (T, S)
 
 
+_plain_frequencies = frequencies  # RotaryPositions has an argument of that name
+
+
 class RotaryPositions:
     """RoPE: turns each pair of coordinates of a query or key by an angle that grows with its place.
 
     A pair is coordinates i and i + D / 2, as in Transformers' Llama; the paper pairs 2i and 2i + 1, which is the same with
     the coordinates in another order. The score of a turned query and a turned key depends on their distance only.
 
-    head_size: D, even. base: of the angles place * base^(-2i / D). Raises ValueError as `frequencies` does.
-    Source: section 3.2 of the paper; apply_rotary_pos_emb of Transformers' Llama, which it equals. Longer contexts than
-    those of training need more than this: lesson 11.
+    head_size: D, even. base: of the angles place * base^(-2i / D).
+    frequencies: (D / 2,), the angles a place instead of those: the scaled ones below, for texts longer than in training.
+    attention_factor: what sines and cosines are multiplied by, and so scores by its square (YaRN).
+
+    Raises ValueError as `frequencies` does, or where as many frequencies as pairs were not given.
+    Source: section 3.2 of the paper; apply_rotary_pos_emb of Transformers' Llama, which it equals.
     """
 
-    def __init__(self, head_size: int, base: float = BASE):
-        self.head_size = head_size
-        self.frequencies = frequencies(head_size, base)
+    def __init__(self, head_size: int, base: float = BASE, frequencies: Tensor | None = None, attention_factor: float = 1.0):
+        self.head_size, self.attention_factor = head_size, attention_factor
+        self.frequencies = _plain_frequencies(head_size, base) if frequencies is None else frequencies
+        if self.frequencies.shape != (head_size // 2,):
+            raise ValueError(
+                f"A head of size {head_size} has {head_size // 2} pairs, so frequencies must have the shape "
+                f"({head_size // 2},), not {tuple(self.frequencies.shape)}. Make them with the same head size."
+            )
 
     def __call__(self, x: Tensor, start: int = 0) -> Tensor:
         """x (..., T, D), whose first vector stands at place `start`, turned; same shape, type and device.
@@ -214,6 +227,118 @@ class RotaryPositions:
             )
         places = torch.arange(start, start + x.shape[-2], dtype=torch.float32, device=x.device)
         angles = torch.outer(places, self.frequencies.to(x.device))  # (T, D / 2), in 32 bits: 16 cannot count to 3,000
-        cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+        cosine, sine = ((wave * self.attention_factor).to(x.dtype) for wave in (angles.cos(), angles.sin()))
         first, second = x.chunk(2, dim=-1)  # (..., T, D / 2) each
         return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# RoPE beyond the training length: slower hands
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def linear_frequencies(size: int, factor: float, base: float = BASE) -> Tensor:
+    """All hands `factor` times slower, as if the places were divided by it (D / 2,).
+
+    Raises ValueError for a factor below one. Source: position interpolation, Chen et al. 2023, arXiv 2306.15595.
+    """
+    return frequencies(size, base) / _checked(factor)
+
+
+def ntk_frequencies(size: int, factor: float, base: float = BASE) -> Tensor:
+    """A larger base, base * factor^(D / (D - 2)): the fastest hand stays, the slowest is `factor` times slower (D / 2,).
+
+    Transformers' "dynamic" scaling recomputes them as a text grows, with factor * length / longest - (factor - 1) in the
+    place of factor. Raises ValueError for a factor below one, or a size below four.
+    Source: "NTK-aware" scaling, in section 3.1 of YaRN, Peng et al. 2023, arXiv 2309.00071.
+    """
+    if size < 4:
+        raise ValueError(f"With {size} coordinates there is one hand, both fastest and slowest: the size must be 4 or more.")
+    return frequencies(size, base * _checked(factor) ** (size / (size - 2)))
+
+
+def yarn_frequencies(
+    size: int, factor: float, trained: int, base: float = BASE, fast: float = 32, slow: float = 1
+) -> tuple[Tensor, float]:
+    """Hands that turn often in the training length stay, those that hardly turn are `factor` times slower, with a ramp between.
+
+    trained: the training length. fast, slow: with this many turns in it or more a hand stays, with this few or fewer it is
+    slowed. The ramp is linear in the number i of the hand, between whole numbers, as in the paper's own code.
+
+    Returns the frequencies (D / 2,) and the attention factor 0.1 ln(factor) + 1.
+    Raises ValueError for a factor below one, or a training length below two. Source: sections 3.2 and 3.4 of YaRN.
+    """
+
+    def hand(turns: float) -> float:
+        """The number, not whole, of the hand that turns this often: trained * base^(-2i / D) / 2 pi = turns."""
+        return size * math.log(_length(trained) / (2 * math.pi * turns)) / (2 * math.log(base))
+
+    first, last = max(math.floor(hand(fast)), 0), min(math.ceil(hand(slow)), size - 1)
+    ramp = ((torch.arange(size // 2) - first) / max(last - first, 0.001)).clamp(0, 1)  # 0: stays, 1: slowed
+    plain = frequencies(size, base)
+    return plain * (1 - ramp) + plain / _checked(factor) * ramp, 0.1 * math.log(factor) + 1
+
+
+def llama3_frequencies(size: int, factor: float, trained: int, base: float = BASE, slow: float = 1, fast: float = 4) -> Tensor:
+    """As YaRN's, with a ramp that is linear in the number of turns in the training length, and no attention factor (D / 2,).
+
+    trained, slow, fast: as there; Transformers calls the last two low_freq_factor and high_freq_factor.
+    Raises ValueError as yarn_frequencies does. Source: Llama 3.1's code (The Llama 3 Herd of Models, 2024, arXiv 2407.21783).
+    """
+    plain = frequencies(size, base)
+    turns = _length(trained) * plain / (2 * math.pi)
+    stays = ((turns - slow) / (fast - slow)).clamp(0, 1)  # 1: stays, 0: slowed
+    return plain * stays + plain / _checked(factor) * (1 - stays)
+
+
+def rope_frequencies(
+    size: int, parameters: dict, longest: int | None = None, length: int | None = None
+) -> tuple[Tensor, float]:
+    """What a configuration of Transformers asks for: the frequencies (D / 2,) and the attention factor.
+
+    parameters: its `rope_parameters`, of the type default, linear, dynamic, yarn or llama3.
+    longest: its max_position_embeddings, and length: that of the text; for the type dynamic, which needs both.
+    Raises ValueError for another type, or an option that is not known here.
+    """
+    known = {
+        "default": (),
+        "linear": ("factor",),
+        "dynamic": ("factor",),
+        "yarn": ("factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"),
+        "llama3": ("factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"),
+    }
+    given = {name: value for name, value in parameters.items() if value is not None}
+    kind, base = given.pop("rope_type", "default"), given.pop("rope_theta", BASE)
+    unknown = set(given) - set(known.get(kind, ()))
+    if kind not in known or unknown:
+        raise ValueError(
+            f"rope_parameters of type {kind!r}{f' with {sorted(unknown)}' if unknown else ''} are not known here: there are "
+            f"{', '.join(known)}. Take Transformers' ROPE_INIT_FUNCTIONS for them."
+        )
+    if kind == "default":
+        return frequencies(size, base), 1.0
+    factor, trained = given["factor"], given.get("original_max_position_embeddings")
+    if kind == "linear":
+        return linear_frequencies(size, factor, base), 1.0
+    if kind == "dynamic":
+        if longest is None:
+            raise ValueError("Dynamic scaling grows with the text: give longest (max_position_embeddings) and length.")
+        return ntk_frequencies(size, factor * max(length or 0, longest) / longest - (factor - 1), base), 1.0
+    if kind == "llama3":
+        return llama3_frequencies(size, factor, trained, base, given["low_freq_factor"], given["high_freq_factor"]), 1.0
+    found, attention_factor = yarn_frequencies(
+        size, factor, trained, base, given.get("beta_fast", 32), given.get("beta_slow", 1)
+    )
+    return found, given.get("attention_factor", attention_factor)
+
+
+def _checked(factor: float) -> float:
+    if factor < 1:
+        raise ValueError(f"The factor says how many times longer the texts become, so it is 1 or more, not {factor}.")
+    return factor
+
+
+def _length(trained: int) -> int:
+    if trained < 2:
+        raise ValueError(f"trained is the number of places of the training texts, so it cannot be {trained}.")
+    return trained

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from utils import attention as attention_module
 from utils.attention import (
     KeyValueCache,
     MultiHeadAttention,
@@ -17,6 +18,7 @@ from utils.attention import (
     length_mask,
     padding_mask,
     scaled_dot_product_attention,
+    tiled_attention,
 )
 
 B, T, S, C, H = 3, 6, 5, 24, 4
@@ -534,3 +536,100 @@ def test_empty_batches_and_sequences():
     module = MultiHeadAttention(C, H)
     assert module(torch.randn(0, T, C)).shape == (0, T, C)
     assert module(torch.randn(2, 0, C)).shape == (2, 0, C)
+
+
+# By tiles
+
+
+def assert_tiles_equal(attention, T, S, tile, causal=False, window=None, dtype=torch.float32):
+    """attention(query, key, value, causal, window, scale, tile) gives the full attention's outputs and gradients."""
+    tensors = [torch.randn(2, 3, length, size, dtype=dtype) for length, size in ((T, 8), (S, 8), (S, 5))]
+    mask = causal_mask(T) if causal else None
+    mask = mask & ~causal_mask(T).tril(-window) if window else mask
+    mine, theirs = leaves(*tensors), leaves(*tensors)
+    output, expected = attention(*mine, causal, window, None, tile), scaled_dot_product_attention(*theirs, mask)[0]
+    torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+    direction = torch.randn_like(expected)
+    output.backward(direction)
+    expected.backward(direction)
+    for a, b in zip(mine, theirs, strict=True):
+        torch.testing.assert_close(a.grad, b.grad, rtol=0, atol=1e-5)
+
+
+@quick
+@given(T=st.integers(1, 40), S=st.integers(1, 40), tile=st.integers(1, 50))
+def test_tiles_of_any_size_equal_full_attention(T, S, tile):
+    assert_tiles_equal(tiled_attention, T, S, tile)
+
+
+@quick
+@given(T=st.integers(1, 40), tile=st.integers(1, 50), window=st.none() | st.integers(1, 60))
+def test_causal_tiles_and_windows_equal_masks(T, tile, window):
+    assert_tiles_equal(tiled_attention, T, T, tile, True, window)
+
+
+def test_tiles_equal_torch():
+    for causal in (False, True):
+        tensors = torch.randn(3, B, H, 300, 16).unbind(0)
+        mine, theirs = leaves(*tensors), leaves(*tensors)
+        output, expected = tiled_attention(*mine, causal), F.scaled_dot_product_attention(*theirs, is_causal=causal)
+        torch.testing.assert_close(output, expected, rtol=0, atol=1e-5)
+        direction = torch.randn_like(expected)
+        for a, b in zip(torch.autograd.grad(output, mine, direction), torch.autograd.grad(expected, theirs, direction)):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+    with_scale = tiled_attention(*tensors, scale=0.3)
+    torch.testing.assert_close(with_scale, F.scaled_dot_product_attention(*tensors, scale=0.3), rtol=0, atol=1e-5)
+
+
+def test_gradients_by_tiles_equal_differences():
+    tensors = leaves(*torch.randn(3, 1, 1, 7, 4, dtype=torch.float64).unbind(0))
+    for causal, window in ((False, None), (True, None), (True, 3)):
+        assert torch.autograd.gradcheck(lambda *x: tiled_attention(*x, causal, window, tile=3), tensors)  # noqa: B023
+
+
+def test_large_scores_do_not_overflow():
+    query, key, value = (torch.randn(1, 1, 50, 8) * size for size in (100, 100, 1))
+    torch.testing.assert_close(
+        tiled_attention(query, key, value, tile=16), scaled_dot_product_attention(query, key, value)[0], rtol=0, atol=1e-4
+    )
+
+
+def test_tiles_outside_of_a_window_are_not_visited(monkeypatch):
+    visited, scores = [], attention_module._scores
+    monkeypatch.setattr(attention_module, "_scores", lambda *given: visited.append(given[2:4]) or scores(*given))
+    tiled_attention(*torch.randn(3, 1, 1, 64, 4).unbind(0), causal=True, window=9, tile=8)
+    assert len(visited) == 8 + 7  # a tile and the one before it; the first has none
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_tiles_in_half_precision(dtype):
+    query, key, value = leaves(*torch.randn(3, 1, 2, 60, 8, dtype=dtype).unbind(0))
+    output = tiled_attention(query, key, value, causal=True, tile=16)
+    exact = scaled_dot_product_attention(query.float(), key.float(), value.float(), causal_mask(60))[0]
+    assert output.dtype == dtype
+    torch.testing.assert_close(output.float(), exact, rtol=0.02, atol=0.02)
+    output.sum().backward()
+    assert all(each.grad.dtype == dtype and each.grad.isfinite().all() for each in (query, key, value))
+
+
+def test_tiles_keep_nothing_that_grows_with_the_square():
+    query, key, value = leaves(*torch.randn(3, 1, 1, 512, 8).unbind(0))
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor.numel()) or tensor, lambda tensor: tensor):
+        tiled_attention(query, key, value)
+    assert max(kept) == 512 * 8
+
+
+def test_bad_tiles():
+    q = torch.randn(1, 1, 6, 4)
+    for call, fragment in (
+        (lambda: tiled_attention(q, q[..., :5, :], q[..., :5, :], causal=True), "as many queries as keys"),
+        (lambda: tiled_attention(q, q, q, window=3), "needs causal=True"),
+        (lambda: tiled_attention(q, q, q, causal=True, window=0), "1 or more"),
+        (lambda: tiled_attention(q, q, q, tile=0), "1 or more"),
+        (lambda: tiled_attention(q, q[..., :0, :], q[..., :0, :]), "at least one key"),
+        (lambda: tiled_attention(q.expand(2, 1, 6, 4), q, q), "Expand them first"),
+        (lambda: tiled_attention(q, q[..., :2], q), "Project both"),
+    ):
+        with says(ValueError, fragment):
+            call()

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig, T5Config
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding, apply_rotary_pos_emb
 from transformers.models.t5.modeling_t5 import T5Attention
@@ -28,8 +29,13 @@ from utils.positions import (
     alibi_slopes,
     distances,
     frequencies,
+    linear_frequencies,
+    llama3_frequencies,
+    ntk_frequencies,
     relative_position_bucket,
+    rope_frequencies,
     sinusoidal,
+    yarn_frequencies,
 )
 
 B, T, C, H = 2, 7, 24, 3
@@ -313,3 +319,102 @@ def test_half_precision(dtype):
     assert rotated.dtype == dtype
     torch.testing.assert_close(rotated.float(), RotaryPositions(D)(x.float(), start=5000), rtol=0, atol=0.05)
     assert fused_attention(x, x, x, bias=alibi_bias(H, T, T)).dtype == dtype
+
+
+# RoPE beyond the training length
+
+
+def scaled_parameters(kind, factor, trained, base):
+    given = {"rope_type": kind, "rope_theta": base}
+    if kind != "default":
+        given["factor"] = factor
+    if kind in ("yarn", "llama3"):
+        given["original_max_position_embeddings"] = trained
+    if kind == "llama3":
+        given |= {"low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    return given
+
+
+def assert_scaling_equals_transformers(kind, size, factor, trained, base, length=None):
+    parameters = scaled_parameters(kind, factor, trained, base)
+    longest = trained if kind == "dynamic" else int(trained * factor)
+    config = LlamaConfig(
+        hidden_size=2 * size, num_attention_heads=2, max_position_embeddings=longest, rope_parameters=dict(parameters)
+    )
+    theirs, attention_factor = ROPE_INIT_FUNCTIONS[kind](config, seq_len=length)
+    mine, my_factor = rope_frequencies(size, parameters, longest, length)
+    torch.testing.assert_close(mine, theirs, rtol=3e-6, atol=0)
+    assert my_factor == pytest.approx(attention_factor)
+
+
+SIZES = st.sampled_from([16, 48, 64, 128])
+BASES = st.sampled_from([1e4, 1e5, 5e5, 1e6])
+FACTORS = st.floats(1.5, 32)
+TRAINED = st.sampled_from([256, 1000, 8192])
+
+
+@pytest.mark.parametrize("kind", ["linear", "dynamic", "yarn", "llama3"])
+@quick
+@given(size=SIZES, base=BASES, factor=FACTORS, trained=TRAINED, times=st.none() | st.floats(0.5, 8))
+def test_scalings_equal_transformers(kind, size, base, factor, trained, times):
+    length = None if times is None else int(times * trained)
+    assert_scaling_equals_transformers(kind, size, factor, trained, base, length)
+
+
+@quick
+@given(size=SIZES, base=BASES, factor=FACTORS, trained=TRAINED)
+def test_every_scaling_lies_between_plain_and_linear(size, base, factor, trained):
+    plain, slowest = frequencies(size, base), linear_frequencies(size, factor, base)
+    yarn, sharper = yarn_frequencies(size, factor, trained, base)
+    for found in (ntk_frequencies(size, factor, base), llama3_frequencies(size, factor, trained, base), yarn):
+        assert (found <= plain * (1 + 1e-5)).all() and (found >= slowest * (1 - 1e-5)).all()
+    ntk = ntk_frequencies(size, factor, base)
+    torch.testing.assert_close(ntk[[0, -1]], torch.stack([plain[0], slowest[-1]]), rtol=1e-4, atol=0)  # its two ends
+    assert sharper > 1
+
+
+def test_a_factor_of_one_changes_nothing():
+    plain = frequencies(48)
+    yarn, factor = yarn_frequencies(48, 1, 256)
+    assert factor == 1
+    for found in (linear_frequencies(48, 1), ntk_frequencies(48, 1), llama3_frequencies(48, 1, 256), yarn):
+        torch.testing.assert_close(found, plain)
+
+
+def test_the_scalings_of_the_lessons_table():
+    def by(found):
+        return [round(value, 1) for value in (frequencies(8) / found).tolist()]
+
+    assert by(linear_frequencies(8, 4)) == [4, 4, 4, 4]
+    assert by(ntk_frequencies(8, 4)) == [1, 1.6, 2.5, 4]
+    assert by(yarn_frequencies(8, 4, 256)[0]) == [1, 1.6, 4, 4]
+    assert by(llama3_frequencies(8, 4, 256)) == [1, 1, 4, 4]
+
+
+@pytest.mark.parametrize("kind", ["linear", "yarn", "llama3"])
+def test_a_scaled_rotation_equals_llamas(kind):
+    parameters = scaled_parameters(kind, 4.0, 64, 1e4)
+    config = LlamaConfig(hidden_size=64, num_attention_heads=4, max_position_embeddings=256, rope_parameters=dict(parameters))
+    query = torch.randn(B, 4, 200, 16)
+    cosine, sine = LlamaRotaryEmbedding(config)(query, torch.arange(200)[None])
+    expected = apply_rotary_pos_emb(query, query, cosine, sine)[0]
+    rotate = RotaryPositions(16, 1e4, *rope_frequencies(16, parameters))
+    torch.testing.assert_close(rotate(query), expected, rtol=0, atol=2e-5)
+    torch.testing.assert_close(rotate(query[..., 50:, :], 50), expected[..., 50:, :], rtol=0, atol=2e-5)
+
+
+def test_bad_scalings():
+    for call, fragment in (
+        (lambda: linear_frequencies(8, 0.5), "1 or more"),
+        (lambda: ntk_frequencies(2, 4), "4 or more"),
+        (lambda: yarn_frequencies(8, 4, 1), "training texts"),
+        (lambda: llama3_frequencies(8, 4, 0), "training texts"),
+        (lambda: rope_frequencies(8, {"rope_type": "longrope", "factor": 4.0}), "ROPE_INIT_FUNCTIONS"),
+        (lambda: rope_frequencies(8, {"rope_type": "yarn", "factor": 4.0, "mscale": 1.0}), "mscale"),
+        (lambda: rope_frequencies(8, {"rope_type": "dynamic", "factor": 4.0}), "longest"),
+        (lambda: RotaryPositions(16, frequencies=torch.ones(4)), "has 8 pairs"),
+    ):
+        with pytest.raises(ValueError, match=fragment):
+            call()
+    assert rope_frequencies(8, {"rope_theta": 100.0})[1] == 1.0
+    torch.testing.assert_close(rope_frequencies(8, {"rope_theta": 100.0})[0], frequencies(8, 100.0))

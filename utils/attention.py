@@ -142,7 +142,7 @@ def tiled_attention(
         raise ValueError(f"causal=True needs as many queries as keys, not {query.shape[-2]} and {key.shape[-2]}.")
     if tile < 1 or (window is not None and (window < 1 or not causal)):
         raise ValueError(f"tile={tile} and window={window} must be 1 or more, and a window needs causal=True.")
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = query.shape[-1] ** -0.5 if scale is None else scale
     return _Tiled.apply(query, key, value, causal, window, scale, tile)
 
 

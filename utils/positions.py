@@ -323,7 +323,8 @@ def rope_frequencies(
     if kind == "dynamic":
         if longest is None:
             raise ValueError("Dynamic scaling grows with the text: give longest (max_position_embeddings) and length.")
-        return ntk_frequencies(size, factor * max(length or 0, longest) / longest - (factor - 1), base), 1.0
+        beyond = max(length or 0, longest) / longest - 1  # 0 up to the training length: exactly the plain frequencies
+        return ntk_frequencies(size, 1 + factor * beyond, base), 1.0
     if kind == "llama3":
         return llama3_frequencies(size, factor, trained, base, given["low_freq_factor"], given["high_freq_factor"]), 1.0
     found, attention_factor = yarn_frequencies(

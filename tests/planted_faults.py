@@ -217,8 +217,8 @@ FAULTS = [
     Fault("positions.py", "** (size / (size - 2)))", ")", "test_positions.py::test_scalings_equal_transformers[dynamic]"),
     Fault(
         "positions.py",
-        "math.ceil(hand(slow))",
-        "math.floor(hand(slow))",
+        "math.ceil(pair(slow))",
+        "math.floor(pair(slow))",
         "test_positions.py::test_scalings_equal_transformers[yarn]",
     ),
     Fault(

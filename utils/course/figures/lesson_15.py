@@ -71,3 +71,21 @@ def recall(groups: dict[str, int], found: dict[str, list[float]]):
     axes.set(ylabel="share of names found", ylim=(0, 1), title="Names of the training split are easy for all")
     axes.legend(fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     return figure
+
+
+def marked(words: list[str], found: dict[str, list[tuple[str, int, int]]]):
+    """A sentence, and a row of boxes under it for each program: what it calls a name."""
+    figure, axes = plots.figure(width=9.5, height=0.32 * len(found) + 0.6)
+    colors = {"PER": plots.SKY, "LOC": plots.GREEN, "ORG": plots.ORANGE, "MISC": plots.PURPLE}
+    edges = np.cumsum([0.0] + [0.13 * len(word) + 0.2 for word in words])
+    for word, left, right in zip(words, edges, edges[1:]):
+        axes.text((left + right) / 2, 0, plots.readable(word), ha="center", va="center", fontsize=9)
+    for row, (name, spans) in enumerate(found.items(), 1):
+        axes.text(-0.2, -row, name, ha="right", va="center", fontsize=9)
+        for kind, first, end in spans:
+            corner, width = (edges[first] + 0.04, -row - 0.35), edges[end] - edges[first] - 0.08
+            axes.add_patch(plots.plt.Rectangle(corner, width, 0.7, facecolor=colors[kind], alpha=0.6))
+            axes.text((edges[first] + edges[end]) / 2, -row, kind, ha="center", va="center", fontsize=8)
+    axes.set(xlim=(-2.2, edges[-1]), ylim=(-len(found) - 0.6, 0.6), title="What each program marks")
+    axes.axis("off")
+    return figure

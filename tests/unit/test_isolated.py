@@ -234,3 +234,31 @@ def test_a_program_that_is_not_there(here, tmp_path):
     other = dataclasses.replace(here, python=tmp_path / "python")
     with pytest.raises(isolated.ToolFailed, match="there is no program autotrain"):
         other.run(["autotrain"], tmp_path, "out", ("model.bin",), str)
+
+
+# --- the commands -------------------------------------------------------------------------------------------------------
+
+
+def test_set_up_makes_the_environments_of_the_lessons_asked_for(index, monkeypatch, capsys):
+    from utils.cli import prefetch
+
+    asked = []
+    monkeypatch.setattr(isolated, "prepare", asked.append)
+    assert prefetch.bring_environments({3, 15}) == [] and asked == ["hammer"]
+    assert prefetch.bring_environments({3}) == [] and asked == ["hammer"]
+
+    def refuse(name):
+        raise isolated.Unavailable("the package index cannot be reached")
+
+    monkeypatch.setattr(isolated, "prepare", refuse)
+    assert prefetch.bring_environments({15}) == ["hammer"]
+    assert "Hammer: no environment, because the package index cannot be reached" in capsys.readouterr().out
+
+
+def test_doctor_names_what_is_missing(monkeypatch):
+    from utils.cli import doctor
+
+    monkeypatch.setattr(isolated, "TOOLS", {"hammer": isolated.Tool("hammer", "Hammer", "", 1, frozenset())})
+    assert doctor.tools(None) == "Hammer: no environment yet, `python -m utils prefetch` makes it"
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, stdout="Hammer\n"))
+    assert doctor.tools(Path(sys.executable)) == "Hammer in an environment of its own"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -94,15 +95,13 @@ def packages(python: Path | None) -> str:
 def tools(python: Path | None) -> str:
     """The tools with an environment of their own, and whether it is made."""
     asked = "from utils import isolated; print(*[t.title for n, t in isolated.TOOLS.items() if isolated.is_ready(n)], sep=', ')"
-    try:
-        done = subprocess.run(
-            [python or "", "-c", asked], cwd=ROOT, env=child_environment(), capture_output=True, encoding="utf-8", timeout=60
-        )
-        ready = [name for name in done.stdout.strip().split(", ") if name]
-    except (OSError, subprocess.TimeoutExpired):
-        ready = []
-    all_of = [tool.title for tool in isolated.TOOLS.values()]
-    missing = [name for name in all_of if name not in ready]
+    ready = []
+    if python:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            command = [python, "-c", asked]
+            done = subprocess.run(command, cwd=ROOT, env=child_environment(), capture_output=True, encoding="utf-8", timeout=60)
+            ready = [name for name in done.stdout.strip().split(", ") if name]
+    missing = [tool.title for tool in isolated.TOOLS.values() if tool.title not in ready]
     have = [f"{', '.join(ready)} in an environment of its own"] if ready else []
     make = [f"{', '.join(missing)}: no environment yet, `python -m utils prefetch` makes it"] if missing else []
     return "; ".join(have + make)

@@ -85,7 +85,7 @@ MISTAKES = {
     "15.2": [
         (labels(special="-100 if word is None else tags[word]"), "belong to no word and keep None"),
         (labels(inner="word == before", special="tags[word or 0]"), "belong to no word and keep None"),
-        (labels(special="tags[word] if word else None"), "word 0 is a word, too"),
+        (labels(special="tags[word] if word else None", inner="bool(word) and word == before"), "word 0 is a word, too"),
         (labels(tag="tag"), "or it begins another name"),
         (labels(tag="-100 if inner else tag"), "every piece of a word has a label"),
         (
@@ -95,8 +95,8 @@ MISTAKES = {
     ],
     "15.3": [
         (json_answer(cut="text"), "cut from the first [ to the last ]"),
-        (json_answer(error="KeyError"), "This is no JSON"),
-        (json_answer(pair="(entry.get('type'), entry.get('text'))"), "must not raise"),
+        (json_answer(error="KeyError"), "stopped with ValueError"),
+        (json_answer(pair="(entry.get('type'), entry.get('text'))"), "has no attribute 'get'"),
         (json_answer(kinds="True"), "CITY is none of the four"),
         (json_answer(stands="pair[1] in ' '.join(words)"), "a part of a word"),
         (json_answer(pair="(entry['type'], entry['text']) if isinstance(entry, dict) else (None, None)"), "KeyError"),

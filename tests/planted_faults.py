@@ -34,6 +34,7 @@ TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_ove
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
 GAPS = "test_experiments.py::test_"
+ISOLATED = "test_isolated.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -52,6 +53,22 @@ FAULTS = [
         "key=len, reverse=True)",
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
+    ),
+    # --- isolated: what a tool made is fresh, or it is nothing
+    Fault("isolated.py", "shutil.rmtree(target, ignore_errors=True)", "pass", ISOLATED + "an_old_file_is_deleted_first"),
+    Fault(
+        "isolated.py",
+        "path.stat().st_mtime_ns >= begun",
+        "path.stat().st_mtime_ns >= 0",
+        ISOLATED + "a_copy_of_an_old_file_is_not_fresh",
+    ),
+    Fault("isolated.py", "if status or stale:", "if status:", ISOLATED + "exit_code_0_without_a_file_is_refused"),
+    Fault("isolated.py", "if free < needed:", "if free < 0:", ISOLATED + "a_full_disk_is_said_before"),
+    Fault(
+        "experiments/autotrain.py",
+        '(said["epoch"], said["eval_loss"]) not in found["validation"]',
+        "said",
+        "test_autotrain.py::test_losses_of_training_and_validation_each_once",
     ),
     # --- quantization: steps, zero point, channels
     Fault(

@@ -2,4 +2,5 @@
 
 gaps      lesson 7's small pretraining: words filled, the table to beat, the head start
 starts    lesson 7's tasks with few labels: what a start from other weights is worth
+autotrain what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

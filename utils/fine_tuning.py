@@ -23,16 +23,16 @@ def by_length(lengths: Sequence[int], rows: Sequence[int], size: int, steps: int
     """`steps` batches of `size` of these rows; lengths: of every row that there is, in tokens.
 
     In each epoch the rows are shuffled, each eight batches' worth of them is sorted by length and cut, and the batches are
-    shuffled. A last batch that is not full is left out. Raises ValueError where the rows do not fill one batch.
+    shuffled. Rows that fill no batch are left out, others in each epoch. Raises ValueError where not one batch is filled.
     """
     if not 1 <= size <= len(rows):
         raise ValueError(f"Batches of {size} cannot be made of {len(rows)} rows. Choose 1 to {len(rows)}.")
     generator, batches = numpy.random.default_rng(seed), []
     while len(batches) < steps:
-        order, epoch = generator.permutation(rows).tolist(), []
+        order, epoch = generator.permutation(rows)[: len(rows) // size * size].tolist(), []
         for first in range(0, len(order), 8 * size):
             some = sorted(order[first : first + 8 * size], key=lambda row: lengths[row])
-            epoch += [some[at : at + size] for at in range(0, len(some) - size + 1, size)]
+            epoch += [some[at : at + size] for at in range(0, len(some), size)]
         batches += [epoch[place] for place in generator.permutation(len(epoch))]
     return batches[:steps]
 

@@ -30,6 +30,12 @@ def test_batches_are_shuffled_and_come_again_with_the_seed():
     assert longest != sorted(longest), "short ones come first"
 
 
+def test_rows_left_out_are_others_in_each_epoch():
+    batches = by_length(list(range(25)), list(range(25)), 16, 20, seed=0)  # 9 of 25 are left out each time
+    assert {len(set(batch)) for batch in batches} == {16}
+    assert {row for batch in batches for row in batch} == set(range(25)), "the longest ones are never read"
+
+
 def test_batches_that_no_row_fills():
     with pytest.raises(ValueError, match="Choose 1 to 3"):
         by_length([1, 2, 3], [0, 1, 2], 4, 1, seed=0)

@@ -36,3 +36,34 @@ def draw_differences(axes, differences: dict) -> None:
     axes.axhline(0, color="gray", linestyle=":")
     axes.set_xticks(range(len(differences)), labels=list(differences))
     axes.set(xlim=(-0.5, len(differences) - 0.5))
+
+
+def range_test(rates, losses, middles, smooth, lines: dict):
+    """The loss of each step against its rate, smoothed; lines: a name -> one rate, dotted, or several, dashed."""
+    figure, axes = plots.figure(width=7.5, height=2.6)
+    axes.plot(rates, losses, ".", color=plots.SKY, label="each step")
+    axes.plot(middles, smooth, color=plots.BLUE, label="mean of five")
+    for name, where in lines.items():
+        several = isinstance(where, tuple)
+        for place, rate in enumerate(where if several else (where,)):
+            style = (
+                {"color": plots.BLACK, "linestyle": "--", "linewidth": 1}
+                if several
+                else {"color": plots.VERMILION, "linestyle": ":"}
+            )
+            axes.axvline(rate, label=name if place == 0 else None, **style)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.3, 2))
+    axes.set_title("Where the loss climbs, the rate is too large")
+    axes.legend(fontsize=9, loc="upper left")
+    return figure
+
+
+def schedules(shapes: dict[str, list[float]], own: list[float]):
+    """name -> the share of the highest rate at each step; the course's own is dotted."""
+    figure, axes = plots.figure(width=7, height=2.3)
+    for (name, shape), color in zip(shapes.items(), COLORS):
+        axes.plot(shape, color=color, label=name)
+    axes.plot(own, ":", color=plots.BLACK, label="the course's")
+    axes.set(xlabel="step", ylabel="share of the rate", title="Four schedules with a warm-up of ten steps")
+    axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure

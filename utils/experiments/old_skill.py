@@ -12,8 +12,6 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from utils.data import sets
-
 
 def in_order(
     model: nn.Module,
@@ -37,11 +35,11 @@ def in_order(
 
 
 class Search:
-    """rows: columns `question` and `context`, a split of `questions`. encode: texts -> lists of ids."""
+    """rows: columns `question` and `context`. encode: texts -> lists of ids. sentences: a text -> the sentences in it."""
 
-    def __init__(self, rows, encode: Callable[[list[str]], list[list[int]]]):
+    def __init__(self, rows, encode: Callable[[list[str]], list[list[int]]], sentences: Callable[[str], list[str]]):
         self.questions, self.passages = list(rows["question"]), list(dict.fromkeys(rows["context"]))
-        pieces = [(number, sentence) for number, text in enumerate(self.passages) for sentence in sets.sentences(text)]
+        pieces = [(number, sentence) for number, text in enumerate(self.passages) for sentence in sentences(text)]
         self.owner = numpy.array([number for number, _ in pieces])  # (sentences,): the passage of each
         self.wanted = numpy.array([self.passages.index(text) for text in rows["context"]])  # (questions,)
         self.question_ids, self.sentence_ids = encode(self.questions), encode([sentence for _, sentence in pieces])

@@ -53,15 +53,16 @@ def unfrozen(step: int, steps: int, parts: int) -> int:
 def range_test(
     model: nn.Module, loss_of: Callable, batch_of: Callable, optimizer: torch.optim.Optimizer, rates: Sequence[float]
 ) -> list[float]:
-    """Trains for as many steps as there are rates, all groups of the optimizer at the same one -> the loss before each step.
+    """Trains for as many steps as there are rates -> the loss before each step. The optimizer's first group has the rate, the
+    others keep their ratio to it, so that a new head may learn faster.
 
     loss_of: model and batch -> a loss; batch_of: index -> batch. The model is of no use afterwards.
     """
     model.train()
-    losses = []
+    losses, ratios = [], [group["lr"] / optimizer.param_groups[0]["lr"] for group in optimizer.param_groups]
     for index, rate in enumerate(rates):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for group, ratio in zip(optimizer.param_groups, ratios):
+            group["lr"] = rate * ratio
         loss = loss_of(model, batch_of(index))
         optimizer.zero_grad()
         loss.backward()

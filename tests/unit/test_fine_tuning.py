@@ -60,13 +60,16 @@ def test_the_range_test_is_sgd_with_rising_rates():
 
     x = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(1))
     model, rates = new(), [0.01, 0.1, 1.0, 10.0, 100.0]
-    losses = range_test(model, loss_of, lambda index: x[index], torch.optim.SGD(model.parameters(), lr=5.0), rates)
+    groups = [{"params": [model.weight], "lr": 5.0}, {"params": [model.bias], "lr": 10.0}]
+    optimizer = torch.optim.SGD(groups, lr=1.0)
+    losses = range_test(model, loss_of, lambda index: x[index], optimizer, rates)
     by_hand, wanted = new(), []
     for index, rate in enumerate(rates):
         loss = loss_of(by_hand, x[index])
         wanted.append(loss.item())
-        for p, gradient in zip(by_hand.parameters(), torch.autograd.grad(loss, list(by_hand.parameters()))):
-            p.data -= rate * gradient
+        weight, bias = torch.autograd.grad(loss, list(by_hand.parameters()))
+        by_hand.weight.data -= rate * weight
+        by_hand.bias.data -= 2 * rate * bias
     assert losses == pytest.approx(wanted)
 
 

@@ -35,6 +35,9 @@ DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
 GAPS = "test_experiments.py::test_"
 ISOLATED = "test_isolated.py::test_"
+FINE_TUNING = "test_fine_tuning.py::test_"
+KEPT = "test_kept_steps.py::test_"
+SKILL = "test_old_skill.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -69,6 +72,60 @@ FAULTS = [
         '(said["epoch"], said["eval_loss"]) not in found["validation"]',
         "said",
         "test_autotrain.py::test_losses_of_training_and_validation_each_once",
+    ),
+    # --- fine-tuning: batches, rates by layer, weights between; which step is kept, what was found
+    Fault(
+        "fine_tuning.py",
+        "[: len(rows) // size * size]",
+        "[: len(rows)]",
+        FINE_TUNING + "rows_left_out_are_others_in_each_epoch",
+    ),
+    Fault(
+        "fine_tuning.py",
+        "key=lambda row: lengths[row])",
+        "key=lambda row: row)",
+        FINE_TUNING + "batches_are_of_like_length_and_take_each_row_once_an_epoch",
+    ),
+    Fault(
+        "fine_tuning.py",
+        "for place in generator.permutation(len(epoch))]",
+        "for place in range(len(epoch))]",
+        FINE_TUNING + "batches_are_shuffled_and_come_again_with_the_seed",
+    ),
+    Fault("fine_tuning.py", "decay ** (layers - place)", "decay ** (layers - 1 - place)", FINE_TUNING + "rates_by_hand"),
+    Fault(
+        "fine_tuning.py",
+        "min(parts, 1 + 10 * step // steps)",
+        "min(parts, 10 * step // steps)",
+        FINE_TUNING + "unfreezing_by_hand",
+    ),
+    Fault(
+        "fine_tuning.py",
+        "alpha * weight + (1 - alpha) * start[name]",
+        "(1 - alpha) * weight + alpha * start[name]",
+        FINE_TUNING + "interpolation_has_its_ends_and_a_new_head",
+    ),
+    Fault(
+        "fine_tuning.py",
+        "len(labels) / (len(counts) * counts)",
+        "len(labels) / counts",
+        FINE_TUNING + "class_weights_are_those_of_scikit_learn",
+    ),
+    Fault("fine_tuning.py", "        optimizer.zero_grad()\n", "", FINE_TUNING + "the_range_test_is_sgd_with_rising_rates"),
+    Fault("experiments/kept_steps.py", "-seen[-1].loss", "seen[-1].loss", KEPT + "each_measure_keeps_its_step"),
+    Fault("experiments/kept_steps.py", "weight.clone() for", "weight for", KEPT + "each_measure_keeps_its_step"),
+    Fault("experiments/kept_steps.py", "        model.train()\n", "", KEPT + "looking_changes_nothing"),
+    Fault(
+        "experiments/old_skill.py",
+        "/ numpy.linalg.norm(one, axis=1, keepdims=True)",
+        "",
+        SKILL + "the_search_goes_by_angle_and_counts_any_sentence_of_the_passage",
+    ),
+    Fault(
+        "experiments/old_skill.py",
+        "for row in range(len(rows_of_ids))]",
+        "for row in order]",
+        SKILL + "rows_come_back_in_their_order_and_padding_counts_for_nothing",
     ),
     # --- quantization: steps, zero point, channels
     Fault(

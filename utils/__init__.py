@@ -9,6 +9,7 @@
     quantization   numbers in eight bits: scales, zero points, a layer in whole numbers
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     distillation   a student's losses from a teacher: softened answers, features, relations
+    fine_tuning    rates by layer, unfreezing, range test, batches of like length, weights between, class weights
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration
     layers         embedding, normalization, feed-forward, residual, output head

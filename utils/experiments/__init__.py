@@ -1,6 +1,8 @@
 """What a lesson's experiment needs besides models, training and metrics.
 
-gaps      lesson 7's small pretraining: words filled, the table to beat, the head start
-starts    lesson 7's tasks with few labels: what a start from other weights is worth
-autotrain what lesson 15's AutoTrain runs need where the Hub cannot be reached
+gaps         lesson 7's small pretraining: words filled, the table to beat, the head start
+starts       lesson 7's tasks with few labels: what a start from other weights is worth
+kept_steps   lesson 12's learning curve: which step of a training is kept, and what stands beside it
+old_skill    lesson 12's measure of what is forgotten: a search over passages
+autotrain    what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

@@ -1,9 +1,15 @@
 """Wrong answers to the exercises of lesson 12, each with a fragment of the message that is meant for it."""
 
 
-def rates(expression: str) -> str:
-    """An answer to exercise 12.1."""
-    return f"def layer_rates(rate, decay, layers):\n    return {expression}\n"
+def rate(
+    of_layer: str, of_embeddings: str = "rate * decay**layers", number: str = "int(parts[parts.index('layer') + 1])"
+) -> str:
+    """An answer to exercise 12.1; `k` is the layer's number."""
+    return (
+        "def rate_of(name, rate, decay, layers):\n    parts = name.split('.')\n"
+        f"    if 'layer' in parts:\n        k = {number}\n        return {of_layer}\n"
+        f"    return {of_embeddings} if 'embeddings' in parts else rate\n"
+    )
 
 
 def line(expression: str) -> str:
@@ -21,15 +27,18 @@ def threshold(score: str, first: str = "pass", result: str = "max(p, key=lambda 
     return f"def best_threshold(p, y):\n    {first}\n    score = lambda t: {score}\n    return {result}\n"
 
 
+TOP = "rate * decay ** (layers - 1 - k)"
 UP = "step / warmup if step < warmup else "
 F1 = "2 * ((p >= t) & (y == 1)).sum() / ((p >= t).sum() + (y == 1).sum())"
 MISTAKES = {
     "12.1": [
-        (rates("[rate] + [rate * decay**k for k in range(layers + 1)]"), "from the top down"),
-        (rates("[rate * decay ** (layers - k) for k in range(layers + 1)]"), "Three rates for four parts"),
-        (rates("[rate * decay ** (layers + 1 - k) for k in range(layers + 2)]"), "begins one part too early"),
-        (rates("[rate / decay ** (layers - k) for k in range(layers + 1)] + [rate]"), "do not divide"),
-        (rates("[0.25, 0.5, 1.0, 1.0]"), "Right for two layers"),
+        (rate("rate * decay**k"), "Yours shrink upward"),
+        (rate(f"{TOP} * decay"), "begins one layer too early"),
+        (rate("rate / decay ** (layers - 1 - k)"), "do not divide"),
+        (rate(TOP, of_embeddings="rate * decay ** (layers - 1)"), "one decay more"),
+        (rate(TOP, of_embeddings="rate"), "The embeddings are no head"),
+        (rate(TOP, number="int(name.split('layer.')[1][0])"), "taken for layer 1"),
+        (rate(TOP).replace("'embeddings' in parts", "name.startswith('embeddings')"), "With the prefix"),
     ],
     "12.2": [
         (line("(step + 1) / warmup if step < warmup else (steps - step) / (steps - warmup)"), "the course's warm-up"),

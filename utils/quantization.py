@@ -175,7 +175,8 @@ class NF4:
 
     def dequantize(self) -> Tensor:
         levels = nf4_levels().to(self.codes.device)
-        return (levels[unpack(self.codes).int()].view(-1, self.block) * self.scales()).view(self.shape)
+        pairs = levels[unpack(torch.arange(256, dtype=torch.uint8, device=levels.device)).int()].view(256, 2)  # of each byte
+        return (F.embedding(self.codes.int(), pairs).view(-1, self.block) * self.scales()).view(self.shape)
 
     @property
     def bits(self) -> float:

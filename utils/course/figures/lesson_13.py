@@ -39,7 +39,13 @@ def spectrum(axes, shares_of: dict) -> None:
     """name -> cumulated share of the squared singular values, from the largest on."""
     for (name, share), color in zip(shares_of.items(), (plots.BLUE, plots.VERMILION, plots.GREEN)):
         axes.plot(range(1, len(share) + 1), share, color=color, label=name)
-    axes.set(xscale="log", ylim=(0, 1.02), xlabel="largest singular values that are kept", ylabel="share of the squares")
+    axes.set(
+        xscale="log",
+        ylim=(0, 1.02),
+        xlabel="largest singular values that are kept",
+        ylabel="share of the squares",
+        title="What full fine-tuning changed",
+    )
     axes.set_xticks([1, 2, 4, 8, 16, 32, 64, 128, 384], labels=[1, 2, 4, 8, 16, 32, 64, 128, 384])
     axes.minorticks_off()
     axes.legend(fontsize=9)
@@ -72,7 +78,7 @@ def levels(axes, nf4: np.ndarray, weights: np.ndarray) -> None:
             -1 + 2 * place / 15, -0.06, "|", color=plots.BLACK, markersize=9, label="even steps" if not place else None
         )
     axes[0].set(xlabel="weight / largest of its block", ylabel="density", title="Levels lie where the weights are")
-    axes[0].legend(fontsize=9)
+    axes[0].legend(fontsize=9, frameon=True, framealpha=1, loc="upper left")
     even = np.linspace(-1, 1, 16)
     for offset, table, color, label in ((-0.2, nf4, plots.VERMILION, "NF4"), (0.2, even, plots.BLACK, "even steps")):
         nearest = np.abs(weights[:, None] - table).argmin(1)
@@ -99,9 +105,9 @@ def memory(axes, table: dict) -> None:
         axes.barh(range(len(table)), width, left=left, color=color, label=part)
         left += width
     for place, total in enumerate(left):
-        axes.text(total, place, f" {total:,.0f} GB", va="center", fontsize=9)
+        axes.text(total + 6, place, f"{total:,.0f} GB", va="center", fontsize=9, bbox={"color": "white", "pad": 1})
     axes.set_yticks(range(len(table)), labels=list(table))
     axes.set(xlabel="GB, without activations", xlim=(0, left.max() * 1.15), title="What a training step keeps")
     axes.axvline(80, color="gray", linestyle=":")
-    axes.text(80, len(table) - 0.45, "80 GB card", fontsize=8, color="gray", ha="left", va="bottom")
-    axes.legend(fontsize=9, loc="lower right")
+    axes.text(86, len(table) - 0.62, "a card of 80 GB", fontsize=8, color="gray", ha="left", va="bottom")
+    axes.legend(fontsize=9, loc="upper right")

@@ -146,6 +146,79 @@ FAULTS = [
         "((x / scale).floor() + zero_point)",
         "test_quantization.py::test_one_scale_is_pytorchs",
     ),
+    # --- four bits and LoRA: packing, levels, scale, merging
+    Fault(
+        "quantization.py",
+        "return codes[::2] << 4 | codes[1::2]",
+        "return codes[1::2] << 4 | codes[::2]",
+        "test_quantization.py::test_two_codes_share_a_byte_the_first_in_the_high_bits",
+    ),
+    Fault(
+        "quantization.py",
+        "outermost = 1 - (1 / 30 + 1 / 32) / 2",
+        "outermost = 1 - 1 / 32",
+        "test_quantization.py::test_the_levels_are_the_published_ones",
+    ),
+    Fault(
+        "quantization.py",
+        "((rows - low) * inverse + 0.5).floor()",
+        "((rows - low) * inverse).floor()",
+        "test_quantization.py::test_q4_1_is_ggufs",
+    ),
+    Fault(
+        "quantization.py",
+        "middles = (levels[1:] + levels[:-1]) / 2",
+        "middles = levels[:-1]",
+        "test_quantization.py::test_nf4_takes_the_nearest_level_of_each_block",
+    ),
+    Fault(
+        "quantization.py",
+        "(8 + 32 / self.group) / self.block",
+        "8 / self.block",
+        "test_quantization.py::test_nf4_takes_the_nearest_level_of_each_block",
+    ),
+    Fault(
+        "quantization.py",
+        "return gradient @ ctx.packed.dequantize().to(gradient.dtype), None",
+        "return gradient * 0 @ ctx.packed.dequantize().to(gradient.dtype), None",
+        "test_quantization.py::test_a_layer_in_nf4_is_its_weight_multiplied_out",
+    ),
+    Fault(
+        "lora.py",
+        "return self.alpha / (math.sqrt(self.rank) if self.rslora else self.rank)",
+        "return self.alpha / (math.sqrt(self.rank) if self.rslora else 1)",
+        "test_lora.py::test_the_scale",
+    ),
+    Fault(
+        "lora.py",
+        "return self.magnitude / (weight + self.product()).norm(dim=1).detach()",
+        "return self.magnitude / (weight + self.product()).norm(dim=1)",
+        "test_lora.py::test_peft_reads_ours_and_gives_the_same_outputs_and_gradients",
+    ),
+    Fault(
+        "lora.py",
+        "plain = F.linear(dropped, self.weight) if adapter.dropout.p and self.training else y - bias",
+        "plain = y - bias",
+        "test_lora.py::test_dropout_with_dora_is_pefts",
+    ),
+    Fault(
+        "lora.py",
+        "        if self.active is None or self.merged is not None:",
+        "        if self.active is None:",
+        "test_lora.py::test_merged_equals_unmerged_and_comes_back",
+    ),
+    Fault(
+        "lora.py",
+        "adapter.requires_grad_(one == name)",
+        "adapter.requires_grad_(True)",
+        "test_lora.py::test_several_adapters_are_switched_with_their_heads",
+    ),
+    Fault(
+        "lora.py",
+        "part.base.weight += change.T if part.transposed else change",
+        "part.base.weight += change",
+        "test_lora.py::test_merged_equals_unmerged_and_comes_back",
+    ),
     # --- summarization: windows, extracts, what is copied and what is invented
     Fault(
         "summarization.py",

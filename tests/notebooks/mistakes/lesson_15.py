@@ -92,6 +92,7 @@ MISTAKES = {
             labels(inner="found and found[-1] is not None and found[-1][2:] == (tags[word][2:] if word is not None else '')"),
             "*same* word",
         ),
+        (labels(tag="'I' + tag[1:] if inner else tag"), "pieces of an O word are all O"),
     ],
     "15.3": [
         (json_answer(cut="text"), "cut from the first [ to the last ]"),
@@ -107,6 +108,12 @@ MISTAKES = {
             ),
             "Keep the good entries",
         ),
+        (json_answer().replace("return found, wrong", "return sorted(found), wrong"), "Keep the "),
+        (json_answer(cut="text[text.index('[') : text.index(']') + 1]"), "Cut at the *last* ]"),
+        (
+            json_answer(stands="f' {pair[1]} ' in f' {\" \".join(words)} '").replace("isinstance(pair[1], str)", "pair[1]"),
+            "is a number",
+        ),
     ],
     "15.4": [
         (judged(loop="found"), "for each *wanted* span"),
@@ -115,5 +122,11 @@ MISTAKES = {
         (judged(over="first <= span[1] < end"), "A longer span that holds the wanted one"),
         (FIRST_THAT_TOUCHES, "`right` comes first"),
         (judged(order="'right' if right else 'kind' if same else 'missed'"), "an end differs: ends"),
+        (FIRST_THAT_TOUCHES.replace("                break\n", ""), "must not overwrite"),
+        (
+            judged(order="'right' if right else 'ends' if any(s not in same for s in over) else 'kind' if same else 'missed'"),
+            "before `ends`",
+        ),
+        (judged(over="span[1] <= first < span[2]"), "begins inside the wanted one"),
     ],
 }

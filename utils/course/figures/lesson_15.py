@@ -82,10 +82,13 @@ def marked(words: list[str], found: dict[str, list[tuple[str, int, int]]]):
         axes.text((left + right) / 2, 0, plots.readable(word), ha="center", va="center", fontsize=9)
     for row, (name, spans) in enumerate(found.items(), 1):
         axes.text(-0.2, -row, name, ha="right", va="center", fontsize=9)
+        kinds_at: dict[tuple[int, int], list[str]] = {}
         for kind, first, end in dict.fromkeys(spans):
+            kinds_at.setdefault((first, end), []).append(kind)
+        for (first, end), kinds in kinds_at.items():  # a program may give one place two kinds
             corner, width = (edges[first] + 0.04, -row - 0.35), edges[end] - edges[first] - 0.08
-            axes.add_patch(plots.plt.Rectangle(corner, width, 0.7, facecolor=colors[kind], alpha=0.6))
-            axes.text((edges[first] + edges[end]) / 2, -row, kind, ha="center", va="center", fontsize=8)
+            axes.add_patch(plots.plt.Rectangle(corner, width, 0.7, facecolor=colors[kinds[0]], alpha=0.6))
+            axes.text((edges[first] + edges[end]) / 2, -row, "/".join(kinds), ha="center", va="center", fontsize=8)
     axes.set(xlim=(-3.2, edges[-1]), ylim=(-len(found) - 0.6, 0.6), title="What each program marks")
     axes.axis("off")
     return figure

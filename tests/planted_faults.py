@@ -34,6 +34,7 @@ TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_ove
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
 GAPS = "test_experiments.py::test_"
+ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
@@ -55,6 +56,22 @@ FAULTS = [
         "key=len, reverse=True)",
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
+    ),
+    # --- isolated: what a tool made is fresh, or it is nothing
+    Fault("isolated.py", "shutil.rmtree(target, ignore_errors=True)", "pass", ISOLATED + "an_old_file_is_deleted_first"),
+    Fault(
+        "isolated.py",
+        "path.stat().st_mtime_ns >= begun",
+        "path.stat().st_mtime_ns >= 0",
+        ISOLATED + "a_copy_of_an_old_file_is_not_fresh",
+    ),
+    Fault("isolated.py", "if status or stale:", "if status:", ISOLATED + "exit_code_0_without_a_file_is_refused"),
+    Fault("isolated.py", "if free < needed:", "if free < 0:", ISOLATED + "a_full_disk_is_said_before"),
+    Fault(
+        "experiments/autotrain.py",
+        '(said["epoch"], said["eval_loss"]) not in found["validation"]',
+        "said",
+        "test_autotrain.py::test_losses_of_training_and_validation_each_once",
     ),
     # --- fine-tuning: batches, rates by layer, weights between; which step is kept, what was found
     Fault(
@@ -128,6 +145,79 @@ FAULTS = [
         "((x / scale).round() + zero_point)",
         "((x / scale).floor() + zero_point)",
         "test_quantization.py::test_one_scale_is_pytorchs",
+    ),
+    # --- four bits and LoRA: packing, levels, scale, merging
+    Fault(
+        "quantization.py",
+        "return codes[::2] << 4 | codes[1::2]",
+        "return codes[1::2] << 4 | codes[::2]",
+        "test_quantization.py::test_two_codes_share_a_byte_the_first_in_the_high_bits",
+    ),
+    Fault(
+        "quantization.py",
+        "outermost = 1 - (1 / 30 + 1 / 32) / 2",
+        "outermost = 1 - 1 / 32",
+        "test_quantization.py::test_the_levels_are_the_published_ones",
+    ),
+    Fault(
+        "quantization.py",
+        "((rows - low) * inverse + 0.5).floor()",
+        "((rows - low) * inverse).floor()",
+        "test_quantization.py::test_q4_1_is_ggufs",
+    ),
+    Fault(
+        "quantization.py",
+        "middles = (levels[1:] + levels[:-1]) / 2",
+        "middles = levels[:-1]",
+        "test_quantization.py::test_nf4_takes_the_nearest_level_of_each_block",
+    ),
+    Fault(
+        "quantization.py",
+        "(8 + 32 / self.group) / self.block",
+        "8 / self.block",
+        "test_quantization.py::test_nf4_takes_the_nearest_level_of_each_block",
+    ),
+    Fault(
+        "quantization.py",
+        "return gradient @ ctx.packed.dequantize().to(gradient.dtype), None",
+        "return gradient * 0 @ ctx.packed.dequantize().to(gradient.dtype), None",
+        "test_quantization.py::test_a_layer_in_nf4_is_its_weight_multiplied_out",
+    ),
+    Fault(
+        "lora.py",
+        "return self.alpha / (math.sqrt(self.rank) if self.rslora else self.rank)",
+        "return self.alpha / (math.sqrt(self.rank) if self.rslora else 1)",
+        "test_lora.py::test_the_scale",
+    ),
+    Fault(
+        "lora.py",
+        "return self.magnitude / (weight + self.product()).norm(dim=1).detach()",
+        "return self.magnitude / (weight + self.product()).norm(dim=1)",
+        "test_lora.py::test_peft_reads_ours_and_gives_the_same_outputs_and_gradients",
+    ),
+    Fault(
+        "lora.py",
+        "plain = F.linear(dropped, self.weight) if adapter.dropout.p and self.training else y - bias",
+        "plain = y - bias",
+        "test_lora.py::test_dropout_with_dora_is_pefts",
+    ),
+    Fault(
+        "lora.py",
+        "        if self.active is None or self.merged is not None:",
+        "        if self.active is None:",
+        "test_lora.py::test_merged_equals_unmerged_and_comes_back",
+    ),
+    Fault(
+        "lora.py",
+        "adapter.requires_grad_(one == name)",
+        "adapter.requires_grad_(True)",
+        "test_lora.py::test_several_adapters_are_switched_with_their_heads",
+    ),
+    Fault(
+        "lora.py",
+        "part.base.weight += change.T if part.transposed else change",
+        "part.base.weight += change",
+        "test_lora.py::test_merged_equals_unmerged_and_comes_back",
     ),
     # --- summarization: windows, extracts, what is copied and what is invented
     Fault(
@@ -274,8 +364,8 @@ FAULTS = [
     Fault("positions.py", "** (size / (size - 2)))", ")", "test_positions.py::test_scalings_equal_transformers[dynamic]"),
     Fault(
         "positions.py",
-        "math.ceil(hand(slow))",
-        "math.floor(hand(slow))",
+        "math.ceil(pair(slow))",
+        "math.floor(pair(slow))",
         "test_positions.py::test_scalings_equal_transformers[yarn]",
     ),
     Fault(

@@ -4,8 +4,10 @@
     small_models   how the models of data/models are made
     experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
+    isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, classifier
-    quantization   numbers in eight bits: scales, zero points, a layer in whole numbers
+    quantization   numbers in eight bits and in four: scales, zero points, blocks, NF4; layers that keep their weights so
+    lora           LoRA, rsLoRA and DoRA: adapters beside frozen layers; merged, switched, saved alone in PEFT's format
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     distillation   a student's losses from a teacher: softened answers, features, relations
     fine_tuning    rates by layer, unfreezing, range test, batches of like length, weights between, class weights

@@ -7,7 +7,7 @@
     alibi_slopes, alibi_bias                 a fixed number for each distance                Press et al. 2022, 2108.12409
     RotaryPositions     turns queries and keys by angles that grow with the place    Su et al. 2021, 2104.09864
     linear_frequencies, ntk_frequencies, yarn_frequencies, llama3_frequencies, rope_frequencies
-                        slower hands for RoPE, for texts longer than those of training: lesson 11
+                        lower frequencies for RoPE, for texts longer than those of training: lesson 11
 
 The first two go where the embeddings are made. Those that give a bias go into MultiHeadAttention's forward (bias=...),
 RotaryPositions into its making (rotate=...).
@@ -40,9 +40,9 @@ def distances(queries: int, keys: int, device: torch.device | str | None = None)
 
 
 def frequencies(size: int, base: float = BASE, device: torch.device | str | None = None) -> Tensor:
-    """base^(-2i / size) for i = 0, 1, ...: how far each clock hand turns from one place to the next, in radians.
+    """base^(-2i / size) for i = 0, 1, ...: how far each pair turns from one place to the next, in radians.
 
-    size: the number of coordinates, even; two of them make one hand. Returns (size / 2,), from 1 downward.
+    size: the number of coordinates, even; two of them make a pair. Returns (size / 2,), from 1 downward.
     Raises ValueError for a size that is odd or below two, or a base that is not above zero.
     """
     if size < 2 or size % 2:
@@ -233,12 +233,12 @@ class RotaryPositions:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# RoPE beyond the training length: slower hands
+# RoPE beyond the training length: lower frequencies
 # ---------------------------------------------------------------------------------------------------------------------
 
 
 def linear_frequencies(size: int, factor: float, base: float = BASE) -> Tensor:
-    """All hands `factor` times slower, as if the places were divided by it (D / 2,).
+    """All pairs turn `factor` times slower, as if the places were divided by it (D / 2,).
 
     Raises ValueError for a factor below one. Source: position interpolation, Chen et al. 2023, arXiv 2306.15595.
     """
@@ -246,14 +246,14 @@ def linear_frequencies(size: int, factor: float, base: float = BASE) -> Tensor:
 
 
 def ntk_frequencies(size: int, factor: float, base: float = BASE) -> Tensor:
-    """A larger base, base * factor^(D / (D - 2)): the fastest hand stays, the slowest is `factor` times slower (D / 2,).
+    """A larger base, base * factor^(D / (D - 2)): the fastest pair stays, the slowest is `factor` times slower (D / 2,).
 
     Transformers' "dynamic" scaling recomputes them as a text grows, with factor * length / longest - (factor - 1) in the
     place of factor. Raises ValueError for a factor below one, or a size below four.
     Source: "NTK-aware" scaling, in section 3.1 of YaRN, Peng et al. 2023, arXiv 2309.00071.
     """
     if size < 4:
-        raise ValueError(f"With {size} coordinates there is one hand, both fastest and slowest: the size must be 4 or more.")
+        raise ValueError(f"With {size} coordinates there is one pair, both fastest and slowest: the size must be 4 or more.")
     return frequencies(size, base * _checked(factor) ** (size / (size - 2)))
 
 
@@ -262,18 +262,18 @@ def yarn_frequencies(
 ) -> tuple[Tensor, float]:
     """Hands that turn often in the training length stay, those that hardly turn are `factor` times slower, with a ramp between.
 
-    trained: the training length. fast, slow: with this many turns in it or more a hand stays, with this few or fewer it is
-    slowed. The ramp is linear in the number i of the hand, between whole numbers, as in the paper's own code.
+    trained: the training length. fast, slow: with this many turns in it or more a pair stays, with this few or fewer it is
+    slowed. The ramp is linear in the number i of the pair, between whole numbers, as in the paper's own code.
 
     Returns the frequencies (D / 2,) and the attention factor 0.1 ln(factor) + 1.
     Raises ValueError for a factor below one, or a training length below two. Source: sections 3.2 and 3.4 of YaRN.
     """
 
-    def hand(turns: float) -> float:
-        """The number, not whole, of the hand that turns this often: trained * base^(-2i / D) / 2 pi = turns."""
+    def pair(turns: float) -> float:
+        """The number, not whole, of the pair that turns this often: trained * base^(-2i / D) / 2 pi = turns."""
         return size * math.log(_length(trained) / (2 * math.pi * turns)) / (2 * math.log(base))
 
-    first, last = max(math.floor(hand(fast)), 0), min(math.ceil(hand(slow)), size - 1)
+    first, last = max(math.floor(pair(fast)), 0), min(math.ceil(pair(slow)), size - 1)
     ramp = ((torch.arange(size // 2) - first) / max(last - first, 0.001)).clamp(0, 1)  # 0: stays, 1: slowed
     plain = frequencies(size, base)
     return plain * (1 - ramp) + plain / _checked(factor) * ramp, 0.1 * math.log(factor) + 1

@@ -1,18 +1,25 @@
-"""Numbers in eight bits: whole numbers, a scale, and where zero lies.
+"""Numbers in eight bits and in four: whole numbers with a scale, or levels of a table.
 
     Quantized      whole numbers with their scale and zero point; `dequantize` gives numbers back
     quantize       symmetric or with a zero point; one scale for the whole tensor, or one for each place of an axis
     linear         a linear layer in whole numbers: the weights are quantized before, the inputs when they come
+    Q4_1           four bits in blocks: 16 steps from the block's smallest number up, as in GGUF files
+    NF4            four bits in blocks: 16 levels that are quantiles of the normal distribution, with double quantization
+    NF4Linear      a frozen linear layer that keeps its weight so, and multiplies it out when it is called
 
-The conventions are those of ONNX Runtime: symmetric weights in -127 .. 127, inputs in 0 .. 255 with a zero point, halves
-rounded to even. Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
-Inference" (2017, arXiv 1712.05877), section 2.
+Eight bits follow ONNX Runtime: symmetric weights in -127 .. 127, inputs in 0 .. 255 with a zero point, halves rounded to even
+(Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2017, arXiv
+1712.05877, section 2). NF4: Dettmers et al., "QLoRA", 2023, arXiv 2305.14314, section 3 and appendix E.
 """
 
 import dataclasses
+import functools
+import math
 
+import scipy.stats
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,3 +68,161 @@ def linear(x: Tensor, weight: Quantized, bias: Tensor | None = None) -> Tensor:
     sums = whole @ (weight.values.int() - weight.zero_point.int()).T  # (..., in) @ (in, out) -> (..., out)
     result = sums.to(x.dtype) * inputs.scale.flatten() * weight.scale.flatten()
     return result if bias is None else result + bias
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Four bits, in blocks
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def _blocks(x: Tensor, size: int) -> Tensor:
+    """All numbers in their order, a block a row, in 32 bits. Raises ValueError where they do not fill whole blocks."""
+    if x.numel() == 0 or x.numel() % size or not torch.isfinite(x).all():
+        raise ValueError(f"{x.numel()} numbers make no whole blocks of {size}, or some of them are not finite.")
+    return x.detach().float().reshape(-1, size)
+
+
+def pack(codes: Tensor) -> Tensor:
+    """Numbers 0 .. 15, an even count -> half as many bytes; the first of two stands in the high bits."""
+    codes = codes.flatten().to(torch.uint8)
+    return codes[::2] << 4 | codes[1::2]
+
+
+def unpack(data: Tensor) -> Tensor:
+    """The way back: bytes (n,) -> numbers 0 .. 15 (2 n,)."""
+    return torch.stack([data >> 4, data & 15], -1).flatten()
+
+
+@dataclasses.dataclass(frozen=True)
+class Q4_1:
+    """A weight is step * code + low, with a step and a low of 16 bits for each block (llama.cpp's type of this name)."""
+
+    codes: Tensor  # uint8, two in a byte
+    step: Tensor  # (blocks, 1), float16
+    low: Tensor
+    shape: torch.Size
+    block: int
+
+    @classmethod
+    def quantize(cls, x: Tensor, block: int = 32) -> "Q4_1":
+        """The codes are found with the step in 32 bits, as in llama.cpp. Raises ValueError as `_blocks` does."""
+        rows = _blocks(x, block)
+        low = rows.amin(1, keepdim=True)
+        step = (rows.amax(1, keepdim=True) - low) / 15
+        inverse = torch.where(step == 0, 0.0, 1 / step)
+        codes = ((rows - low) * inverse + 0.5).floor().clamp(0, 15)
+        return cls(pack(codes), step.half(), low.half(), x.shape, block)
+
+    def dequantize(self) -> Tensor:
+        codes = unpack(self.codes).float().view(-1, self.block)
+        return (self.step.float() * codes + self.low.float()).view(self.shape)
+
+    @property
+    def bits(self) -> float:
+        """Bits a weight, with step and low."""
+        return 4 + 2 * 16 / self.block
+
+
+@functools.lru_cache(maxsize=1)
+def nf4_levels() -> Tensor:
+    """The 16 levels (16,), rising from -1 to 1, 0 among them: appendix E of the paper.
+
+    Seven quantiles of the normal distribution below zero and eight above, evenly spaced in probability, divided by the
+    largest. The outermost is the quantile of 1 - (1/30 + 1/32) / 2: at probability 1 it would be infinite.
+    """
+    outermost = 1 - (1 / 30 + 1 / 32) / 2
+    below, above = (scipy.stats.norm.ppf(torch.linspace(outermost, 0.5, n + 1, dtype=torch.double))[:-1] for n in (7, 8))
+    levels = torch.tensor([*-below, 0.0, *above[::-1]], dtype=torch.double)
+    return (levels / levels.max()).float()
+
+
+@dataclasses.dataclass(frozen=True)
+class NF4:
+    """A weight is largest * level[code], where `largest` is the largest absolute number of its block.
+
+    largest: (blocks, 1) in 32 bits; or, with double quantization, in eight bits around their mean, in groups of 256.
+    """
+
+    codes: Tensor  # uint8, two in a byte
+    largest: Tensor | Quantized
+    mean: Tensor | None
+    shape: torch.Size
+    block: int
+    group: int | None
+
+    @classmethod
+    def quantize(cls, x: Tensor, block: int = 64, double: bool = True, group: int = 256) -> "NF4":
+        """Each number becomes the nearest level. Raises ValueError as `_blocks` does.
+
+        Departure: the paper's second quantization has 8-bit floats, this one 8-bit whole numbers.
+        """
+        rows, levels = _blocks(x, block), nf4_levels().to(x.device)
+        largest = rows.abs().amax(1, keepdim=True)
+        middles = (levels[1:] + levels[:-1]) / 2
+        codes = torch.bucketize(rows / torch.where(largest == 0, 1.0, largest), middles)
+        if not double:
+            return cls(pack(codes), largest, None, x.shape, block, None)
+        mean = largest.mean()
+        grouped = F.pad((largest - mean).flatten(), (0, -len(largest) % group)).view(-1, group)  # filled up with zeros
+        return cls(pack(codes), quantize(grouped, axis=0), mean, x.shape, block, group)
+
+    def scales(self) -> Tensor:
+        """The largest absolute number of each block (blocks, 1), as far as it was kept."""
+        if self.mean is None:
+            return self.largest
+        count = math.prod(self.shape) // self.block
+        return (self.largest.dequantize().flatten()[:count] + self.mean)[:, None]
+
+    def dequantize(self) -> Tensor:
+        levels = nf4_levels().to(self.codes.device)
+        pairs = levels[unpack(torch.arange(256, dtype=torch.uint8, device=levels.device)).int()].view(256, 2)  # of each byte
+        return (F.embedding(self.codes.int(), pairs).view(-1, self.block) * self.scales()).view(self.shape)
+
+    @property
+    def bits(self) -> float:
+        """Bits a weight, with the scales, and the scales' scales."""
+        return 4 + (32 / self.block if self.mean is None else (8 + 32 / self.group) / self.block)
+
+
+class _Product(torch.autograd.Function):
+    """x W^T with a W in four bits: it is multiplied out for the product and again for the gradient, and never kept."""
+
+    @staticmethod
+    def forward(ctx, x, packed):
+        ctx.packed = packed
+        return x @ packed.dequantize().to(x.dtype).T  # (..., in) @ (in, out)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient @ ctx.packed.dequantize().to(gradient.dtype), None  # (..., out) @ (out, in); W itself learns nothing
+
+
+class NF4Linear(nn.Module):
+    """A frozen linear layer whose weight is kept in NF4. The gradient passes through it to the input."""
+
+    def __init__(self, layer: nn.Linear, block: int = 64, double: bool = True):
+        super().__init__()
+        self.out_features, self.in_features = layer.weight.shape
+        self.packed = NF4.quantize(layer.weight, block, double)
+        self.bias = layer.bias
+
+    @property
+    def weight(self) -> Tensor:
+        """Multiplied out (out, in)."""
+        return self.packed.dequantize()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = _Product.apply(x, self.packed)
+        return y if self.bias is None else y + self.bias
+
+
+def to_nf4(model: nn.Module, skip: tuple[str, ...] = ("lm_head", "classifier"), **options) -> nn.Module:
+    """Turns the linear layers of a model into NF4Linear, in place, but for those whose name ends in one of `skip`.
+
+    Embeddings and norms stay as they are, as in QLoRA.
+    """
+    for place, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear) and place.split(".")[-1] not in skip:
+            parent, _, last = place.rpartition(".")
+            setattr(model.get_submodule(parent), last, NF4Linear(module, **options))
+    return model

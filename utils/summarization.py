@@ -3,7 +3,7 @@
     split_sentences, windows              a text into sentences, its sentences into pieces that fit a model
     lead, centroid, textrank, mmr         the numbers of the sentences that make an extract
     oracle                                the best extract that can be had with the reference in hand: a ceiling
-    rouge, mean_interval, gain_interval   words shared with a reference, and how sure a mean or a difference is
+    rouge                                 words shared with a reference
     coverage, novelty                     how much is copied from the source, and how much is not
     unsupported                           names and numbers that stand in the summary and not in the source
 
@@ -17,8 +17,6 @@ from collections.abc import Sequence
 
 import networkx
 import numpy
-
-from utils import metrics
 
 SENTENCE_END = re.compile(r'(?<=[.!?])\s+(?=["A-Z0-9])|(?<=[.!?]")\s+(?=["A-Z0-9])')
 MEASURES = ("rouge1", "rouge2", "rougeLsum")
@@ -135,23 +133,6 @@ def rouge(summary: str, reference: str, measures: Sequence[str] = MEASURES) -> d
     """
     texts = ("\n".join(split_sentences(text)) for text in (reference, summary))  # rougeLsum takes a line for a sentence
     return {measure: score.fmeasure for measure, score in _scorer(tuple(measures)).score(*texts).items()}
-
-
-def mean_interval(scores: Sequence[float], seed: int = 0) -> metrics.Interval:
-    """The mean of a score per article, with its 95 % bootstrap interval over the articles."""
-    scores, rows = numpy.asarray(scores, dtype=float), numpy.arange(len(scores))
-    return metrics.bootstrap_interval(lambda _, drawn: scores[drawn].mean(), rows, rows, seed)
-
-
-def gain_interval(first: Sequence[float], second: Sequence[float], seed: int = 0) -> metrics.Interval:
-    """mean(second) - mean(first) of two methods on the same articles, by the paired bootstrap.
-
-    Raises ValueError where they were not scored on equally many articles.
-    """
-    if len(first) != len(second):
-        raise ValueError(f"{len(first)} and {len(second)} scores: a paired comparison needs the same articles in both.")
-    both, rows = numpy.array([*first, *second], dtype=float), numpy.arange(len(first))
-    return metrics.paired_bootstrap(lambda _, drawn: both[drawn].mean(), rows, rows, rows + len(first), seed)
 
 
 def coverage(summary: str, source: str) -> float:

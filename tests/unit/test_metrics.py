@@ -126,6 +126,16 @@ def test_paired_is_narrower_than_unpaired_where_models_err_together():
     assert gain.high - gain.low < 0.6 * (alone.high - alone.low)
 
 
+def test_intervals_are_of_means_and_a_constant_gain_is_sure():
+    scores = numpy.random.default_rng(0).random(40)
+    found = metrics.mean_interval(scores)
+    assert found.value == pytest.approx(scores.mean()) and found.low < found.value < found.high
+    gain = metrics.gain_interval(scores, scores + 0.1)
+    assert (gain.value, gain.low, gain.high) == pytest.approx((0.1, 0.1, 0.1))
+    with pytest.raises(ValueError, match="same rows"):
+        metrics.gain_interval(scores, scores[:-1])
+
+
 @pytest.mark.parametrize("a, b", [(0, 0), (3, 3), (1, 9), (0, 12), (15, 4)])
 def test_mcnemar_equals_the_binomial_test(a, b):
     from scipy.stats import binomtest

@@ -33,7 +33,10 @@ def test_channels_of_their_own_keep_small_rows():
     assert apart[0].abs().max() < 0.05 * together[0].abs().max()
 
 
-@given(st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=30), st.booleans())
+NUMBERS = st.floats(-100, 100).map(lambda number: round(number, 6))  # a step of 1e-43 has no digits left
+
+
+@given(st.lists(NUMBERS, min_size=1, max_size=30), st.booleans())
 def test_the_error_is_half_a_step_at_most_and_zero_stays_zero(numbers, symmetric):
     x = torch.tensor([*numbers, 0.0])
     found = q.quantize(x, symmetric=symmetric)
@@ -80,3 +83,62 @@ def test_the_argument_stays_as_it_was():
     before = WEIGHT.clone()
     q.linear(INPUT, q.quantize(WEIGHT, 0))
     assert torch.equal(before, WEIGHT)
+
+
+# --- four bits --------------------------------------------------------------------------------------------------------
+
+NORMAL = torch.randn(6, 128, generator=torch.Generator().manual_seed(2))
+PUBLISHED = [  # appendix E of the QLoRA paper, arXiv 2305.14314; bitsandbytes' table is the same
+    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+    -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+    0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
+]  # fmt: skip
+
+
+def test_the_levels_are_the_published_ones():
+    torch.testing.assert_close(q.nf4_levels(), torch.tensor(PUBLISHED), atol=1e-6, rtol=0)
+
+
+def test_two_codes_share_a_byte_the_first_in_the_high_bits():
+    codes = torch.tensor([1, 15, 0, 7])
+    assert q.pack(codes).tolist() == [0x1F, 0x07] and q.unpack(q.pack(codes)).tolist() == codes.tolist()
+
+
+def test_q4_1_is_ggufs():
+    import gguf
+
+    kind, theirs = gguf.GGMLQuantizationType.Q4_1, NORMAL.numpy()
+    back = gguf.quants.dequantize(gguf.quants.quantize(theirs, kind), kind)
+    torch.testing.assert_close(q.Q4_1.quantize(NORMAL).dequantize(), torch.tensor(back), atol=0, rtol=0)
+    assert q.Q4_1.quantize(NORMAL).bits == 5 and q.Q4_1.quantize(torch.ones(32)).dequantize().tolist() == [1.0] * 32
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_nf4_takes_the_nearest_level_of_each_block(double):
+    packed = q.NF4.quantize(NORMAL, 64, double)
+    scale, levels = packed.scales(), torch.tensor(PUBLISHED)
+    nearest = ((NORMAL.view(-1, 64) / NORMAL.view(-1, 64).abs().amax(1, keepdim=True))[..., None] - levels).abs().argmin(-1)
+    assert torch.equal(q.unpack(packed.codes).view(-1, 64), nearest)
+    torch.testing.assert_close(packed.dequantize().view(-1, 64), levels[nearest] * scale, atol=1e-5, rtol=0)
+    torch.testing.assert_close(scale, NORMAL.view(-1, 64).abs().amax(1, keepdim=True), atol=0.01 if double else 0, rtol=0)
+    assert packed.bits == (4 + (8 + 32 / 256) / 64 if double else 4.5)
+
+
+def test_a_block_of_zeros_stays_zero_and_odd_sizes_are_refused():
+    assert q.NF4.quantize(torch.zeros(2, 64)).dequantize().abs().max() == 0
+    assert q.NF4.quantize(torch.zeros(64), double=False).dequantize().abs().max() == 0
+    for kind in (q.NF4, q.Q4_1):
+        with pytest.raises(ValueError, match="whole blocks"):
+            kind.quantize(torch.ones(3, 20))
+
+
+def test_a_layer_in_nf4_is_its_weight_multiplied_out():
+    layer = torch.nn.Linear(128, 6)
+    layer.weight.data = NORMAL.clone()
+    packed, x = q.NF4Linear(layer), torch.randn(3, 128, requires_grad=True)
+    y = packed(x)
+    torch.testing.assert_close(y, torch.nn.functional.linear(x, packed.weight, layer.bias))
+    y.square().sum().backward()
+    torch.testing.assert_close(x.grad, 2 * y.detach() @ packed.weight)
+    model = q.to_nf4(torch.nn.ModuleDict({"inner": torch.nn.Linear(64, 2), "classifier": torch.nn.Linear(64, 2)}))
+    assert isinstance(model["inner"], q.NF4Linear) and isinstance(model["classifier"], torch.nn.Linear)

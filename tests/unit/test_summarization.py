@@ -76,16 +76,6 @@ def test_rouge_is_the_packages_f1_with_a_line_for_a_sentence():
     assert found == {name: score.fmeasure for name, score in library.items()} and found["rougeLsum"] > 0.8
 
 
-def test_intervals_are_of_means_and_a_constant_gain_is_sure():
-    scores = RANDOM.random(40)
-    found = s.mean_interval(scores)
-    assert found.value == pytest.approx(scores.mean()) and found.low < found.value < found.high
-    gain = s.gain_interval(scores, scores + 0.1)
-    assert (gain.value, gain.low, gain.high) == pytest.approx((0.1, 0.1, 0.1))
-    with pytest.raises(ValueError, match="same articles"):
-        s.gain_interval(scores, scores[:-1])
-
-
 def test_coverage_and_novelty_by_hand():
     source = "The bridge over the Aller is shut."
     assert s.coverage("The bridge is shut.", source) == 1 and s.novelty("The bridge is shut.", source) == pytest.approx(1 / 3)

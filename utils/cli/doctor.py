@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from utils import lessons
+from utils import isolated, lessons
 from utils.cli import environment
 from utils.data import hub
 from utils.io import ROOT, CommandError, DamagedFile, child_environment, say, setting
@@ -47,6 +48,7 @@ def examine() -> None:
         ("Memory", f"{total:.1f} GB, {free:.1f} GB of it free" if total else "could not be measured"),
         ("Disk", f"{shutil.disk_usage(ROOT).free / 1e9:.1f} GB free where the course lies"),
         ("Packages", complete),
+        ("Tools", tools(python)),
         ("Device", known.get("device") or device_without_torch()),
         ("Hub", hub_state(known.get("hub"))),
     ]:
@@ -88,6 +90,21 @@ def packages(python: Path | None) -> str:
         return f"{environment.VENV.name} is not complete; `python -m utils lab` finishes it"
     absent = [re.split(r"[<>=!]", line)[0] for line in environment.missing()]
     return f"missing: {', '.join(absent)}. `python -m utils lab` installs them into {environment.VENV.name}"
+
+
+def tools(python: Path | None) -> str:
+    """The tools with an environment of their own, and whether it is made."""
+    asked = "from utils import isolated; print(*[t.title for n, t in isolated.TOOLS.items() if isolated.is_ready(n)], sep=', ')"
+    ready = []
+    if python:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            command = [python, "-c", asked]
+            done = subprocess.run(command, cwd=ROOT, env=child_environment(), capture_output=True, encoding="utf-8", timeout=60)
+            ready = [name for name in done.stdout.strip().split(", ") if name]
+    missing = [tool.title for tool in isolated.TOOLS.values() if tool.title not in ready]
+    have = [f"{', '.join(ready)} in an environment of its own"] if ready else []
+    make = [f"{', '.join(missing)}: no environment yet, `python -m utils prefetch` makes it"] if missing else []
+    return "; ".join(have + make)
 
 
 def device_without_torch() -> str:

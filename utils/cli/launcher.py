@@ -222,10 +222,12 @@ def install(options: argparse.Namespace) -> None:
 
 
 def bring_packages(chosen: list[lessons.Lesson]) -> None:
-    """Fetches what packages carry for these lessons, or for all."""
+    """Fetches what packages carry for these lessons, or for all, and makes the environments of their tools."""
     from utils.cli import prefetch
 
-    prefetch.bring_packages({lesson.number for lesson in chosen or lessons.LESSONS})
+    numbers = {lesson.number for lesson in chosen or lessons.LESSONS}
+    prefetch.bring_packages(numbers)
+    prefetch.bring_environments(numbers)
 
 
 def address(options: argparse.Namespace) -> None:

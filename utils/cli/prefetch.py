@@ -1,6 +1,6 @@
 """`python -m utils prefetch`: fetches what lessons load, for a room without a network.
 
-What packages of the Python index carry, what lies on the Hub, and NLTK's data.
+What packages of the Python index carry, the environments of tools, what lies on the Hub, and NLTK's data.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
+from utils import isolated
 from utils.data import catalog, hub, packages, quantized
 from utils.io import CommandError, http_status, say
 from utils.lessons import LESSONS, Lesson
@@ -46,7 +47,7 @@ def run(lessons: list[Lesson], large: bool = False) -> int:
         CommandError: the Hub cannot be reached.
     """
     numbers = {lesson.number for lesson in lessons or LESSONS}
-    failed = len(bring_packages(numbers))
+    failed = len(bring_packages(numbers)) + len(bring_environments(numbers))
     if hub.setting() == "off":
         say("COURSE_HUB=off switches the Hub off, so nothing is fetched from there.")
         return 1 if failed else 0
@@ -89,6 +90,19 @@ def bring_packages(numbers: set[int]) -> list[str]:
         except hub.Unavailable as reason:
             say(f"{name}: not fetched, because {reason}. For a second try: python -m utils prefetch")
             missing.append(name)
+    return missing
+
+
+def bring_environments(numbers: set[int]) -> list[str]:
+    """Makes the environments of the tools of these lessons; returns the names of what could not be made."""
+    missing = []
+    for name, tool in isolated.TOOLS.items():
+        if numbers & tool.lessons:
+            try:
+                isolated.prepare(name)
+            except hub.Unavailable as reason:
+                say(f"{tool.title}: no environment, because {reason}. For a second try: python -m utils prefetch")
+                missing.append(name)
     return missing
 
 

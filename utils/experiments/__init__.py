@@ -1,7 +1,10 @@
 """What a lesson's experiment needs besides models, training and metrics.
 
-gaps      lesson 7's small pretraining: words filled, the table to beat, the head start
-starts    lesson 7's tasks with few labels: what a start from other weights is worth
-kept_steps  lesson 12's learning curve: which step of a training is kept, and what stands beside it
-old_skill  lesson 12's measure of what is forgotten: a search over passages
+gaps         lesson 7's small pretraining: words filled, the table to beat, the head start
+starts       lesson 7's tasks with few labels: what a start from other weights is worth
+kept_steps   lesson 12's learning curve: which step of a training is kept, and what stands beside it
+old_skill    lesson 12's measure of what is forgotten: a search over passages
+adapters     lesson 13's answers in a log, baselines, chats and a choice of answers
+step_memory  lesson 13's training step in a process of its own: what it holds in memory
+autotrain    what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

@@ -59,7 +59,10 @@ MISTAKES = {
         (alike("(student == teacher).mean()"), "agreement on all rows"),
         (alike("both.sum() / (teacher != truth).sum()"), "Both wrong is not yet"),
         (alike("(both & (student == teacher)).sum() / (teacher != truth).sum()"), "divided by the teacher's mistakes"),
+        (alike("(both & (student == teacher)).sum() / (student != truth).sum()"), "divided by the student's mistakes"),
         (alike("(both & (student == teacher)).mean()"), "divided by all rows"),
+        (alike("both.sum() / (student != truth).sum()"), "Both wrong is not yet"),
+        (alike("both.mean()"), "Both wrong is not yet"),
         (alike("(student == teacher)[both].mean()"), "None, not"),
     ],
 }

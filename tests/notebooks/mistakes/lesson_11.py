@@ -8,7 +8,7 @@ def halves(expression: str) -> str:
 
 def round_(expression: str) -> str:
     """An answer to exercise 11.2."""
-    return f"import math\n\n\ndef hands_that_come_round(size, base, trained):\n    return {expression}\n"
+    return f"import math\n\n\ndef pairs_with_a_full_turn(size, base, trained):\n    return {expression}\n"
 
 
 LAST = "math.floor(size / 2 * math.log(trained / (2 * math.pi)) / math.log(base))"
@@ -47,12 +47,12 @@ MISTAKES = {
         (round_(LAST.replace(" / (2 * math.pi)", "") + " + 1"), "Is 2 pi in it?"),
         (round_(LAST.replace("size / 2", "size") + " + 1"), "D / 2 and not D"),
         (round_(LAST.replace("math.floor", "") + " + 1"), "whole number"),
-        (round_(LAST.replace("math.floor", "round") + " + 1"), "Hand 2 has not come round"),
+        (round_(LAST.replace("math.floor", "round") + " + 1"), "Pair 2 makes no full turn"),
         (round_(LAST + " + 1"), "no more"),
         (round_(f"max({LAST} + 1, 0)"), "no more"),
         (round_(f"min({LAST} + 1, size // 2)"), "not even the first"),
         (round_(LAST.replace("math.log(base)", "math.log(10000)") + " + 1"), "Is one number written into it?"),
-        ("def hands_that_come_round(size, base, trained):\n    i = 0\n    while i >= 0:\n        i += 1\n", "stopped after"),
+        ("def pairs_with_a_full_turn(size, base, trained):\n    i = 0\n    while i >= 0:\n        i += 1\n", "stopped after"),
     ],
     "11.3": [
         (merged("(output1 + output2) / 2"), "You averaged the two"),

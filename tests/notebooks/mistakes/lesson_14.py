@@ -52,9 +52,19 @@ PREFIXES = (
 )
 
 
-def best(score: str, choose: str = "scores.index(max(scores))") -> str:
-    """An answer to exercise 14.4."""
-    return f"def best_finished(texts, alpha):\n    scores = [{score} for text in texts]\n    return {choose}\n"
+def weights(**other: str) -> str:
+    """An answer to exercise 14.4 with some of its lines replaced."""
+    lines = {
+        "attention": "4 * width * heads * head_size",
+        "network": "(3 if gated else 2) * width * hidden",
+        "encoder_layer": "attention + network + 2 * width",
+        "decoder_layer": "2 * attention + network + 3 * width",
+        "ends": "2 * (buckets * heads + width)",
+        "embeddings": "(2 if gated else 1) * vocabulary * width",
+    } | other
+    body = "".join(f"    {name} = {value}\n" for name, value in lines.items())
+    head = "def number_of_weights(width, heads, head_size, hidden, layers, vocabulary, buckets=32, gated=False):\n"
+    return f"{head}{body}    return embeddings + layers * (encoder_layer + decoder_layer) + ends\n"
 
 
 MISTAKES = {
@@ -103,14 +113,17 @@ MISTAKES = {
         (filled("    return text.split()\n"), "as one string"),
     ],
     "14.4": [
-        (best("sum(text) / len(text)"), "With alpha 0 the plain sum counts"),
-        (best("sum(text) * len(text) ** alpha"), "do not multiply"),
-        (best("-sum(text) / len(text) ** alpha"), "without its sign"),
-        (best("sum(text) / len(text) if alpha else sum(text)"), "to the power alpha"),
-        (best("sum(text) / len(text) ** alpha", "max(scores)"), "The place is asked for"),
-        (
-            best("sum(text) / len(text) ** alpha", "max(range(len(texts)), key=lambda i: (scores[i], i))"),
-            "Of equal scores the first",
-        ),
+        (weights(decoder_layer="attention + network + 2 * width"), "each with a norm"),
+        (weights(decoder_layer="attention + network + 3 * width"), "have two attentions: the second"),
+        (weights(embeddings="2 * vocabulary * width"), "The head is tied"),
+        (weights(embeddings="vocabulary * width"), "a head of its own"),
+        (weights(ends="buckets * heads + 2 * width"), "two stacks has a bias table"),
+        (weights(ends="2 * layers * buckets * heads + 2 * width"), "Only the first layer"),
+        (weights(attention="4 * width * width"), "not C = 8"),
+        (weights(ends="2 * buckets * heads"), "ends in a norm"),
+        (weights(network="2 * width * hidden"), "third matrix"),
+        (weights(network="(3 if gated else 2) * width * hidden + hidden + width"), "no biases"),
+        (weights(ends="2 * (32 * heads + width)"), "written into your function"),
+        (weights(embeddings="float((2 if gated else 1) * vocabulary * width)"), "A whole number"),
     ],
 }

@@ -20,10 +20,15 @@ def draw_curve(axes, curve: dict[str, dict[int, list[float]]]) -> None:
     axes.minorticks_off()
 
 
-def draw_trade(axes, marks: dict[str, list[tuple[float, float]]], before: float) -> None:
-    """marks: name -> (recall of the search, accuracy) of each training; before: the recall of MiniLM as it came."""
+def draw_trade(axes, marks: dict[str, list[tuple[float, float]]], before: float, words: dict[str, list[str]]) -> None:
+    """marks: name -> (recall of the search, accuracy) of each training; before: the recall of MiniLM as it came.
+
+    words: a name -> what stands to the left of each of its marks.
+    """
     for (name, points), color, mark in zip(marks.items(), COLORS, MARKS):
         axes.plot(*zip(*points), mark, color=color, label=name)
+        for word, point in zip(words.get(name, ()), points):
+            axes.annotate(word, point, xytext=(-6, -10), textcoords="offset points", ha="right", fontsize=8)
     axes.axvline(before, color="gray", linestyle=":", label="the search before")
     axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
 
@@ -40,9 +45,9 @@ def draw_differences(axes, differences: dict) -> None:
 
 def range_test(rates, losses, middles, smooth, lines: dict):
     """The loss of each step against its rate, smoothed; lines: a name -> one rate, dotted, or several, dashed."""
-    figure, axes = plots.figure(width=7.5, height=2.6)
+    figure, axes = plots.figure(width=9, height=2.6)
     axes.plot(rates, losses, ".", color=plots.SKY, label="each step")
-    axes.plot(middles, smooth, color=plots.BLUE, label="mean of five")
+    axes.plot(middles, smooth, color=plots.BLUE, label="mean of five\n(looks two steps ahead)")
     for name, where in lines.items():
         several = isinstance(where, tuple)
         for place, rate in enumerate(where if several else (where,)):
@@ -52,9 +57,9 @@ def range_test(rates, losses, middles, smooth, lines: dict):
                 else {"color": plots.VERMILION, "linestyle": ":"}
             )
             axes.axvline(rate, label=name if place == 0 else None, **style)
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.3, 2))
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0.3, 3))
     axes.set_title("Where the loss climbs, the rate is too large")
-    axes.legend(fontsize=9, loc="upper left")
+    axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -102,13 +102,13 @@ def answer_losses(model: nn.Module, tokenizer, rows) -> list[float]:
 def choices(sets, asked: int, count: int) -> tuple[list[dict], list[int], list[int]]:
     """`asked` test questions with `count` answers each -> rows, one an answer; the places of the right ones; TF-IDF's picks.
 
-    TF-IDF has read the training rows: it finds the training question most like this one, and picks the answer most like
-    that question's.
+    TF-IDF takes the answer that has the most pieces of words (3 to 5 characters) in common with the question; how much a
+    piece counts it has from the training rows.
     """
     generator, rows = np.random.default_rng(0), [dict(row) for row in sets["test"]]
     chosen = generator.permutation(len(rows))[:asked].tolist()
-    known = {key: list(sets["train"][key]) for key in ("question", "answer")}
-    reader = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True).fit(known["question"] + known["answer"])
+    reader = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
+    reader.fit([*sets["train"]["question"], *sets["train"]["answer"]])
     found, picks, places = [], [], []
     for k in chosen:
         others = [j for j in range(len(rows)) if rows[j]["fact_id"] != rows[k]["fact_id"]]
@@ -116,8 +116,7 @@ def choices(sets, asked: int, count: int) -> tuple[list[dict], list[int], list[i
         place = int(generator.integers(count))
         offered = [rows[j]["answer"] for j in others]
         offered.insert(place, rows[k]["answer"])
-        near = (reader.transform(known["question"]) @ reader.transform([rows[k]["question"]]).T).toarray().argmax()
-        alike = reader.transform(offered) @ reader.transform([known["answer"][int(near)]]).T
+        alike = reader.transform(offered) @ reader.transform([rows[k]["question"]]).T  # (count, 1)
         picks.append(int(alike.toarray().argmax()))
         found += [{"question": rows[k]["question"], "answer": one} for one in offered]
         places.append(place)

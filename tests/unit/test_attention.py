@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -564,6 +564,7 @@ def test_tiles_of_any_size_equal_full_attention(T, S, tile):
 
 @quick
 @given(T=st.integers(1, 40), tile=st.integers(1, 50), window=st.none() | st.integers(1, 60))
+@example(T=12, tile=5, window=4)  # the window ends inside a tile, and keys lie beyond it
 def test_causal_tiles_and_windows_equal_masks(T, tile, window):
     assert_tiles_equal(tiled_attention, T, T, tile, True, window)
 

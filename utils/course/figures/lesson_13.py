@@ -109,5 +109,5 @@ def memory(axes, table: dict) -> None:
     axes.set_yticks(range(len(table)), labels=list(table))
     axes.set(xlabel="GB, without activations", xlim=(0, left.max() * 1.15), title="What a training step keeps")
     axes.axvline(80, color="gray", linestyle=":")
-    axes.text(86, -0.45, "a card of 80 GB", fontsize=8, color="gray", ha="left", va="bottom")
+    axes.text(200, 0, "dotted: a card of 80 GB", fontsize=9, color="gray", va="center")
     axes.legend(fontsize=9, loc="upper right")

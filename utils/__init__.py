@@ -6,7 +6,7 @@
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
-                   classifier
+                   llama, classifier
     quantization   numbers in eight bits and in four: scales, zero points, blocks, NF4; layers that keep their weights so
     lora           LoRA, rsLoRA and DoRA: adapters beside frozen layers; merged, switched, saved alone in PEFT's format
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers

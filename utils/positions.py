@@ -224,6 +224,7 @@ class RotaryPositions:
     def __init__(self, head_size: int, base: float = BASE, frequencies: Tensor | None = None, attention_factor: float = 1.0):
         self.head_size, self.attention_factor = head_size, attention_factor
         self.frequencies = _plain_frequencies(head_size, base) if frequencies is None else frequencies
+        self._last: tuple | None = None
         if self.frequencies.shape != (head_size // 2,):
             raise ValueError(
                 f"A head of size {head_size} has {head_size // 2} pairs, so frequencies must have the shape "
@@ -240,11 +241,18 @@ class RotaryPositions:
                 f"These positions are for heads of size {self.head_size}, the vectors have {x.shape[-1]} numbers. "
                 "Make RotaryPositions with the head size C / H, not with the width C."
             )
-        places = torch.arange(start, start + x.shape[-2], dtype=torch.float32, device=x.device)
-        angles = torch.outer(places, self.frequencies.to(x.device))  # (T, D / 2), in 32 bits: 16 cannot count to 3,000
-        cosine, sine = ((wave * self.attention_factor).to(x.dtype) for wave in (angles.cos(), angles.sin()))
+        cosine, sine = self._waves(start, x.shape[-2], x.dtype, x.device)
         first, second = x.chunk(2, dim=-1)  # (..., T, D / 2) each
         return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
+
+    def _waves(self, start: int, length: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Cosines and sines (T, D / 2) of the angles. The last are kept: queries and keys of all layers ask for them."""
+        asked = start, length, dtype, device, torch.is_inference_mode_enabled()
+        if self._last is None or self._last[0] != asked:
+            places = torch.arange(start, start + length, dtype=torch.float32, device=device)
+            angles = torch.outer(places, self.frequencies.to(device))  # (T, D / 2), in 32 bits: 16 cannot count to 3,000
+            self._last = asked, *((wave * self.attention_factor).to(dtype) for wave in (angles.cos(), angles.sin()))
+        return self._last[1:]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

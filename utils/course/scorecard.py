@@ -29,11 +29,12 @@ class Scorecard:
     def at_most(self, claim: str, measured, bound: float, digits: int = 3) -> None:
         """The measured value must not exceed the bound.
 
-        A difference between two computations is rounding noise, and other machines have other noise. So a value at or
-        below a tenth of a bound under 0.001 is written as that tenth.
+        A difference between two computations is rounding noise, and other machines have other noise. So under a bound below
+        0.001 a value is written as the tenth of the bound, or as the bound itself, whichever it first stays under.
         """
         value = float(measured)
-        rounded = round_to(max(value, bound / 10) if 0 < bound < 1e-3 else value, digits)
+        noise = 0 < bound < 1e-3 and value <= bound
+        rounded = round_to((bound / 10 if value <= bound / 10 else bound) if noise else value, digits)
         shown = rounded if (rounded <= bound) == (value <= bound) else value
         self._add(claim, shown, f"<= {bound:g}", value <= bound)
 

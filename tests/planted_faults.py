@@ -38,6 +38,7 @@ ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
+PREFERENCES = "test_preferences.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -281,6 +282,61 @@ FAULTS = [
         "difference.square().mean()",
         "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
+    # --- preferences: which tokens count, the reference, the losses
+    Fault("alignment/preferences.py", "self.mask.sum(1)", "self.ids.shape[1]", PREFERENCES + "a_batch_by_hand"),
+    Fault(
+        "alignment/preferences.py",
+        "mask[row, len(x) : len(x)",
+        "mask[row, 1 : len(x)",
+        PREFERENCES + "each_token_of_an_answer_and_none_else",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "logits_of(model, answers.ids)[:, :-1][wanted]",
+        "logits_of(model, answers.ids)[:, 1:][wanted]",
+        PREFERENCES + "each_token_of_an_answer_and_none_else",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "found[rows] = ",
+        "found[start : start + batch] = ",
+        PREFERENCES + "padding_and_company_change_nothing",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "    model.eval()\n",
+        "",
+        PREFERENCES + "scores_leave_the_mode_as_it_was_and_drop_nothing_out",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "copy.deepcopy(model).eval()",
+        "model.eval()",
+        PREFERENCES + "the_reference_stays_where_the_policy_was",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        ".sum() / answers.mask.sum()",
+        ".mean()",
+        PREFERENCES + "sft_is_cross_entropy_with_the_prompt_left_out",
+    ),
+    Fault("alignment/preferences.py", "1 / (2 * beta))", "1 / beta)", PREFERENCES + "losses_by_hand"),
+    Fault(
+        "alignment/preferences.py",
+        "clamp(min=0).detach()",
+        "clamp(min=0)",
+        PREFERENCES + "the_reference_point_is_a_constant_and_never_below_zero",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        ".mean().clamp(min=0)",
+        ".mean()",
+        PREFERENCES + "the_reference_point_is_a_constant_and_never_below_zero",
+    ),
+    Fault("alignment/preferences.py", "beta * (point - bad)", "beta * (bad - point)", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "beta * rejected + gamma", "beta * (rejected + gamma)", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "torch.log(-torch.expm1(", "torch.log(torch.exp(", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "return -chosen.mean() + ", "return ", PREFERENCES + "losses_by_hand"),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",

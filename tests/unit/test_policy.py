@@ -144,7 +144,9 @@ def test_ppo_is_trls_surrogate():
     if not trl.__version__.startswith("1.16."):
         pytest.skip(f"the private method compared here is that of TRL 1.16, not {trl.__version__}")
     log_probs, old, advantages = grid(6).requires_grad_(), grid(7, 0.3) + grid(6), grid(8)
-    same = SimpleNamespace(gather=lambda x: x, reduce=lambda x, reduction: x, gather_for_metrics=lambda x: x, device="cpu", num_processes=1)
+    same = SimpleNamespace(
+        gather=lambda x: x, reduce=lambda x, reduction: x, gather_for_metrics=lambda x: x, device="cpu", num_processes=1
+    )
     stub = SimpleNamespace(
         model=SimpleNamespace(training=True), loss_type="bnpo", epsilon_low=0.2, epsilon_high=0.2, beta=0.0,
         importance_sampling_level="token", top_entropy_quantile=1.0, off_policy_mask_threshold=None, use_vllm=False,

@@ -1,5 +1,7 @@
 """utils.alignment.policy: estimates against sums over all outcomes, GAE against its definition, PPO's clip against TRL's."""
 
+import copy
+import dataclasses
 import math
 from collections import defaultdict
 from types import SimpleNamespace
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from utils.alignment.policy import (
+    Scorer,
     clipped_surrogate,
     gae,
     kl_estimates,
@@ -17,10 +20,14 @@ from utils.alignment.policy import (
     masked_mean,
     ppo_loss,
     reinforce_loss,
+    rollout,
     share_clipped,
     standardized,
     value_loss,
 )
+from utils.alignment.preferences import Answers, token_log_probs
+from utils.generation import GREEDY
+from utils.models.gpt import GPT, GPT2
 
 # two rows of a prompt of 2 tokens and answers of 3 and 2: columns 1, 2, 3 and 1, 2 count
 MASK = torch.tensor([[0, 1, 1, 1], [0, 1, 1, 0]]).bool()
@@ -28,6 +35,62 @@ MASK = torch.tensor([[0, 1, 1, 1], [0, 1, 1, 0]]).bool()
 
 def grid(seed: int, scale: float = 1.0) -> torch.Tensor:
     return torch.randn(2, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * scale
+
+
+@pytest.fixture(scope="module")
+def gpt() -> GPT:
+    torch.manual_seed(0)
+    return GPT(12, dataclasses.replace(GPT2, width=16, heads=2, hidden=32, layers=2), longest=32)
+
+
+# --- answers and scores
+
+
+PROMPTS = [[3, 4, 5, 6], [7], [8, 9]]
+
+
+def test_a_rollout_is_prompts_with_their_answers(gpt):
+    found = rollout(gpt, PROMPTS * 8, 10, torch.Generator().manual_seed(0), end_id=2, pad_id=1)
+    again = rollout(gpt, PROMPTS * 8, 10, torch.Generator().manual_seed(0), end_id=2, pad_id=1)
+    assert torch.equal(found.ids, again.ids) and torch.equal(found.mask, again.mask)
+    assert 0 < (found.lengths < 10).sum() < 24, "some answers end, others are cut off"
+    for row, prompt in enumerate(PROMPTS * 8):
+        answer = found.ids[row][found.mask[row]].tolist()
+        assert found.ids[row, : len(prompt)].tolist() == prompt and found.mask[row].nonzero()[0, 0] == len(prompt)
+        assert 2 not in answer[:-1] and (len(answer) == 10 or answer[-1] == 2)
+
+
+def test_company_of_longer_prompts_does_not_change_what_is_written(gpt):
+    together = rollout(gpt, PROMPTS, 6, torch.Generator(), end_id=2, pad_id=1, sampling=GREEDY)
+    for row, prompt in enumerate(PROMPTS):
+        alone = rollout(gpt, [prompt], 6, torch.Generator(), end_id=2, pad_id=1, sampling=GREEDY)
+        assert together.ids[row][together.mask[row]].tolist() == alone.ids[alone.mask].tolist()
+
+
+def test_answers_are_drawn_from_the_policy(gpt):
+    """The first token of 3,000 answers, against the policy's own probabilities."""
+    gpt = copy.deepcopy(gpt)
+    gpt.embedding.weight.data *= 20  # its first weights make all tokens alike
+    found = rollout(gpt, [[3, 4]] * 3000, 1, torch.Generator().manual_seed(1), end_id=2, pad_id=1)
+    shares = torch.bincount(found.ids[:, 2], minlength=12) / 3000
+    with torch.no_grad():
+        wanted = gpt.eval()(torch.tensor([[3, 4]]))[0, -1].softmax(-1)
+    assert (shares - wanted).abs().max() < 4 * (0.25 / 3000) ** 0.5
+
+
+def test_a_scorer_begins_with_equal_scores_and_reads_the_answer_alone(gpt):
+    scorer = Scorer(gpt, 16)
+    answers = Answers.of(PROMPTS, [[5, 6], [7, 8, 9], [4]], pad=1)
+    assert (scorer(answers.ids) == 0).all() and scorer(answers.ids).shape == answers.ids.shape
+    torch.nn.init.normal_(scorer.head.weight)
+    with torch.no_grad():
+        found = scorer.eval().reward(answers)
+        for row, (x, y) in enumerate(zip(PROMPTS, [[5, 6], [7, 8, 9], [4]])):
+            torch.testing.assert_close(found[row], scorer(torch.tensor([x + y]))[0, len(x) :].mean())
+    before = token_log_probs(gpt.eval(), answers)
+    scorer.train().reward(answers).sum().backward()
+    assert all(weight.grad is None for weight in gpt.parameters()), "its trunk is a copy"
+    assert torch.equal(token_log_probs(gpt, answers), before)
 
 
 # --- masks
@@ -123,7 +186,9 @@ def test_the_clip_by_hand():
     torch.testing.assert_close(found, torch.tensor([2.0, 2.4, -3.0, 1.0, -1.6]))
     found.sum().backward()
     torch.testing.assert_close(ratio.grad, torch.tensor([2.0, 0, -2, 2, 0])), "no gradient where the clip holds"
-    assert share_clipped(ratio.log().detach(), old, advantages, torch.ones(5).bool()) == pytest.approx(2 / 5)
+    moved = ratio.log().detach()
+    assert share_clipped(moved, old, advantages, torch.ones(5).bool()) == pytest.approx(2 / 5)
+    assert share_clipped(moved[:4], old[:4], advantages[:4], torch.ones(4).bool()) == pytest.approx(1 / 4)
     wide = clipped_surrogate(ratio.log(), old, advantages, low=0.1, high=0.4)
     torch.testing.assert_close(wide.detach(), torch.tensor([2.0, 2.8, -3.0, 1.0, -1.8]))
 

@@ -1,5 +1,7 @@
 """Learning from rewards: policy gradients and PPO on answers that the policy itself wrote.
 
+    rollout              answers that a policy writes to prompts, as one batch
+    Scorer               a language model that gives numbers: reward model, or values of states
     kl_estimates         what one sampled token says of KL(pi || pi_ref), in three ways
     leashed_rewards      an answer's reward at its last token, and the price of leaving the reference at each
     gae                  rewards and values -> advantages and returns
@@ -13,8 +15,60 @@ state before it, in which it was chosen. `mask` is True at the answers' tokens, 
 stands elsewhere does not count. An answer that was cut off at its longest length counts as ended there.
 """
 
+import copy
+from collections.abc import Sequence
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from utils.alignment.preferences import Answers
+from utils.generation import Sampling, generate
+
+
+def rollout(
+    model: nn.Module,
+    prompts: Sequence[Sequence[int]],
+    new: int,
+    generator: torch.Generator,
+    end_id: int,
+    pad_id: int,
+    sampling: Sampling = Sampling(),  # noqa: B008  it is frozen
+) -> Answers:
+    """What the policy writes to each prompt, up to `new` tokens, the end token among them; drawn from pi itself by default.
+
+    Policy gradients want answers of pi at temperature 1 and from all tokens: those of another sampling are not pi's.
+    """
+    longest, device = max(map(len, prompts)), next(model.parameters()).device
+    ids = torch.tensor([[pad_id] * (longest - len(x)) + list(x) for x in prompts], device=device)  # (B, T), padded at the left
+    real = torch.tensor([[False] * (longest - len(x)) + [True] * len(x) for x in prompts], device=device)
+    mask = None if real.all() else real
+    written = generate(model, ids, new, sampling, generator, mask=mask, end_id=end_id, pad_id=pad_id)[:, longest:].tolist()
+    answers = [y[: y.index(end_id) + 1] if end_id in y else y for y in written]
+    return Answers.of(prompts, answers, pad_id, device)
+
+
+class Scorer(nn.Module):
+    """A copy of a language model with a head of one number: ids (B, T) -> (B, T), one for each state.
+
+    Begins with the head at zero, so that all scores are the same. trunk: a model with `hidden`, as utils.models' are.
+    """
+
+    def __init__(self, trunk: nn.Module, width: int):
+        super().__init__()
+        self.trunk = copy.deepcopy(trunk)
+        self.head = nn.Linear(width, 1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.head(self.trunk.hidden(ids))[..., 0]  # (B, T, C) -> (B, T)
+
+    def reward(self, answers: Answers) -> Tensor:
+        """The mean of the scores at the answer's tokens: (B, T) -> (B,).
+
+        Papers read the score at the last token alone. From a few hundred pairs a mean is learned far sooner.
+        """
+        return (self(answers.ids) * answers.mask).sum(1) / answers.lengths
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:

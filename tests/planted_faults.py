@@ -81,6 +81,14 @@ FAULTS = [
     Fault("models/transformer.py", "past - mask.int()", "0 - mask.int()", GPT + "with_cache_equals_all_at_once"),
     Fault("positions.py", ".clamp(min=0)", "", GPT + "left_padding_changes_nothing_and_equals_transformers"),
     Fault("attention.py", "causal and x.shape[1] > 1", "causal and x.shape[1] > 3", GPT + "with_cache_equals_all_at_once"),
+    Fault("models/gpt.py", "past - mask.int()", "0 - mask.int()", GPT + "the_short_way_of_a_single_token_computes_the_same"),
+    Fault("models/gpt.py", "!= GPT2:", "is None:", GPT + "the_short_way_is_that_of_gpt2_alone"),
+    Fault(
+        "models/gpt.py", "or module._forward_pre_hooks", "", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
+    Fault(
+        "models/gpt.py", "type(module) not in PLAIN", "False", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
     # --- generation: which tokens stay, who has ended, what is shown
     Fault("generation.py", "<= 1 - p", "< p", GENERATION + "processors_by_hand"),
     Fault("generation.py", "logits < last", "logits <= last", GENERATION + "each_processor_equals_transformers"),
@@ -480,8 +488,8 @@ FAULTS = [
     ),
     Fault(
         "attention.py",
-        "kernel(attn_mask=allowed).masked_fill(nothing, 0.0)",
-        "kernel(attn_mask=allowed)",
+        "allowed, dropout, scale=scale).masked_fill(nothing, 0.0)",
+        "allowed, dropout, scale=scale)",
         "test_attention.py::test_nothing_to_attend_gives_zeros_and_finite_gradients",
     ),
     Fault("attention.py", ".tril(diagonal=past)", ".tril(diagonal=past + 1)", "test_attention.py::test_masks"),
@@ -499,7 +507,7 @@ FAULTS = [
         "each.repeat(1, shared, 1, 1)",
         "test_parts.py::test_grouped_heads_share_keys_and_values_in_the_cache_too",
     ),
-    Fault("attention.py", "dropout_p=dropout, scale=scale)", "dropout_p=dropout)", "test_parts.py::test_head_size_and_scale"),
+    Fault("attention.py", "is_causal=causal, scale=scale)", "is_causal=causal)", "test_parts.py::test_head_size_and_scale"),
     Fault(
         "attention.py",
         "mixed = mixed * shrink + weights @",

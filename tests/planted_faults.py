@@ -38,6 +38,8 @@ ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
+POLICY = "test_policy.py::test_"
+PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
 LLAMA = "test_llama.py::test_"
@@ -360,6 +362,125 @@ FAULTS = [
         "difference.square().mean()",
         "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
+    # --- preferences: which tokens count, the reference, the losses
+    Fault("alignment/preferences.py", "self.mask.sum(1)", "self.ids.shape[1]", PREFERENCES + "a_batch_by_hand"),
+    Fault(
+        "alignment/preferences.py",
+        "mask[row, len(x) : len(x)",
+        "mask[row, 1 : len(x)",
+        PREFERENCES + "each_token_of_an_answer_and_none_else",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "F.pad(wanted, (0, 1))",
+        "F.pad(wanted, (1, 0))",
+        PREFERENCES + "each_token_of_an_answer_and_none_else",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "found[rows] = ",
+        "found[start : start + batch] = ",
+        PREFERENCES + "padding_and_company_change_nothing",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "    model.eval()\n",
+        "",
+        PREFERENCES + "scores_leave_the_mode_as_it_was_and_drop_nothing_out",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        "copy.deepcopy(model).eval()",
+        "model.eval()",
+        PREFERENCES + "the_reference_stays_where_the_policy_was",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        ".sum() / answers.mask.sum()",
+        ".mean()",
+        PREFERENCES + "sft_is_cross_entropy_with_the_prompt_left_out",
+    ),
+    Fault("alignment/preferences.py", "1 / (2 * beta))", "1 / beta)", PREFERENCES + "losses_by_hand"),
+    Fault(
+        "alignment/preferences.py",
+        "clamp(min=0).detach()",
+        "clamp(min=0)",
+        PREFERENCES + "the_reference_point_is_a_constant_and_never_below_zero",
+    ),
+    Fault(
+        "alignment/preferences.py",
+        ".mean().clamp(min=0)",
+        ".mean()",
+        PREFERENCES + "the_reference_point_is_a_constant_and_never_below_zero",
+    ),
+    Fault("alignment/preferences.py", "beta * (point - bad)", "beta * (bad - point)", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "beta * rejected + gamma", "beta * (rejected + gamma)", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "torch.log(-torch.expm1(", "torch.log(torch.exp(", PREFERENCES + "losses_by_hand"),
+    Fault("alignment/preferences.py", "return -chosen.mean() + ", "return ", PREFERENCES + "losses_by_hand"),
+    # --- policy: answers, scores, KL, advantages, the clip
+    Fault(
+        "alignment/policy.py",
+        "else y for y in written]",
+        "else y[:-1] for y in written]",
+        POLICY + "a_rollout_is_prompts_with_their_answers",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "mask=mask, end_id",
+        "mask=None, end_id",
+        POLICY + "company_of_longer_prompts_does_not_change_what_is_written",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "sampling: Sampling = Sampling()",
+        "sampling: Sampling = Sampling(0.5)",
+        POLICY + "answers_are_drawn_from_the_policy",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "self.trunk = copy.deepcopy(trunk)",
+        "self.trunk = trunk",
+        POLICY + "a_scorer_begins_with_equal_scores_and_reads_the_answer_alone",
+    ),
+    Fault(
+        "alignment/policy.py",
+        ".sum(1) / answers.lengths",
+        ".mean(1)",
+        POLICY + "a_scorer_begins_with_equal_scores_and_reads_the_answer_alone",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "centered = values - masked_mean(values, mask)",
+        "centered = values - values.mean()",
+        POLICY + "means_over_the_tokens_that_count",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "log_ratio = reference - log_probs",
+        "log_ratio = log_probs - reference",
+        POLICY + "kl_estimates_average_to_the_divergence",
+    ),
+    Fault(
+        "alignment/policy.py", "log_probs.detach(), reference.detach())", "log_probs, reference)", POLICY + "a_leash_by_hand"
+    ),
+    Fault("alignment/policy.py", '["k1"] * mask', '["k1"]', POLICY + "a_leash_by_hand"),
+    Fault("alignment/policy.py", "gamma * lam * following) * mask[:, t]", "gamma * lam * following)", POLICY + "gae_by_hand"),
+    Fault("alignment/policy.py", "(delta + gamma * lam", "(delta + lam", POLICY + "gae_by_hand"),
+    Fault(
+        "alignment/policy.py",
+        "values = values.detach() * mask",
+        "values = values * mask",
+        POLICY + "values_are_constants_of_the_advantages",
+    ),
+    Fault("alignment/policy.py", "torch.minimum(ratio", "torch.maximum(ratio", POLICY + "the_clip_by_hand"),
+    Fault("alignment/policy.py", "clamp(1 - low, 1 + high)", "clamp(1 - low, 1 + low)", POLICY + "the_clip_by_hand"),
+    Fault(
+        "alignment/policy.py",
+        "(moved < -clip) & (advantages < 0)",
+        "(moved < -clip) & (advantages > 0)",
+        POLICY + "the_clip_by_hand",
+    ),
+    Fault("alignment/policy.py", ".square(), mask) / 2", ".square(), mask)", POLICY + "values_are_constants_of_the_advantages"),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",

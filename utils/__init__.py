@@ -4,6 +4,7 @@
     small_models   how the models of data/models are made
     experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
+    alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
                    llama, classifier

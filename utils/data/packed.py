@@ -44,7 +44,9 @@ def write(
         for group in _groups(documents, AT_ONCE):
             ids = numpy.array([i for text in group for i in (*encode(text), end)])
             if ids.min() < 0 or ids.max() >= vocabulary:
-                raise ValueError(f"Ids from {ids.min()} to {ids.max()} do not fit a vocabulary of {vocabulary}: another tokenizer's?")
+                raise ValueError(
+                    f"Ids from {ids.min()} to {ids.max()} do not fit a vocabulary of {vocabulary}: another tokenizer's?"
+                )
             file.write(ids.astype(kind).tobytes())
             tokens, texts, size = tokens + len(ids), texts + len(group), size + sum(len(text.encode()) for text in group)
         if not texts:
@@ -77,7 +79,9 @@ class Packed:
         self.header = _header(self.path)
         self.tokens = numpy.memmap(self.path, dtype=self.header["type"], mode="r", offset=HEADER)
         if len(self.tokens) <= window:
-            raise ValueError(f"{shown(self.path)} has {len(self.tokens)} tokens: too few for a window of {window} and one more.")
+            raise ValueError(
+                f"{shown(self.path)} has {len(self.tokens)} tokens: too few for a window of {window} and one more."
+            )
 
     def __len__(self) -> int:
         return (len(self.tokens) - 1) // self.window

@@ -38,8 +38,8 @@ CHECKPOINT = "last"
 MEANT = (
     ".*exists and is not empty",
     ".*does not have many workers",
-    ".*isinstance\\(treespec, LeafSpec\\)",
-    ".*`log_every_n_steps`",
+    r".*isinstance\(treespec, LeafSpec\)",
+    ".*smaller than the logging interval",
 )
 
 
@@ -134,9 +134,8 @@ class Numbered:
             batch = self.batch_at(step)
             rows, rest = divmod(len(batch), self.accumulate * self.world)
             if rest:
-                raise ValueError(
-                    f"{len(batch)} rows cannot be split evenly into {self.accumulate} parts for {self.world} processes."
-                )
+                parts = f"{self.accumulate} parts for {self.world} processes"
+                raise ValueError(f"{len(batch)} rows cannot be split evenly into {parts}. Choose a multiple.")
             self.given += 1
             yield batch[(part * self.world + self.rank) * rows :][:rows]
 
@@ -229,8 +228,8 @@ class FiniteGradients(lightning.Callback):
         module.log("gradient_norm", norm)
         if not math.isfinite(norm) and trainer.scaler is None:
             raise training.TrainingError(
-                f"The gradient of step {trainer.global_step + 1} is {norm}, so the weights were not changed by it. Look at that "
-                "step's batch; lower the learning rate or warm up longer. The last checkpoint is from before."
+                f"The gradient of step {trainer.global_step + 1} is {norm}, so the weights were not changed by it. Look at "
+                "that step's batch; lower the learning rate or warm up longer. The last checkpoint is from before."
             )
 
 
@@ -345,10 +344,11 @@ def fsdp_strategy(devices: int) -> ModelParallelStrategy:
 
 
 def save(folder: Path) -> Path:
-    """The weights of the folder's last checkpoint as model.safetensors, each tensor once."""
+    """The weights of the folder's last checkpoint, of a GPT, as model.safetensors: a tied head is left out."""
     state = torch.load(folder / f"{CHECKPOINT}.ckpt", map_location="cpu", weights_only=False)["state_dict"]
-    once = {tensor.data_ptr(): name for name, tensor in reversed(state.items())}  # the head's matrix is the embedding's
-    weights = {name.removeprefix("model."): state[name].contiguous() for name in once.values()}
+    weights = {name.removeprefix("model."): tensor.contiguous() for name, tensor in state.items()}
+    if torch.equal(weights["head.weight"], weights["embedding.weight"]):
+        del weights["head.weight"]  # it is tied
     write_atomically(folder / "model.safetensors", safetensors.torch.save(weights))
     return folder / "model.safetensors"
 

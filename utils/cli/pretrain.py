@@ -49,14 +49,9 @@ def run(options: argparse.Namespace) -> None:
     from utils.training import TrainingError
 
     size, device = SIZES[options.size], detect_device()
-    given = {
-        "data": options.data,
-        "size": options.size,
-        "steps": options.steps or size.steps,
-        "rows": options.rows or size.rows,
-    }
     own = {"float32": "32", "bfloat16": "bf16", "float16": "16"}[str(detect_dtype(device)).removeprefix("torch.")]
-    plan = given | {"accumulate": options.accumulate, "precision": options.precision or own}
+    plan = {"data": options.data, "size": options.size, "steps": options.steps or size.steps}
+    plan |= {"rows": options.rows or size.rows, "accumulate": options.accumulate, "precision": options.precision or own}
     check(options, plan, device)
     if options.devices == 1:
         set_threads()
@@ -81,15 +76,13 @@ def check(options: argparse.Namespace, plan: dict, device: str) -> None:
     parts = options.devices * options.num_nodes * options.accumulate
     if plan["rows"] % parts:
         raise CommandError(
-            f"a batch of {plan['rows']} rows cannot be shared evenly by {options.devices} devices on {options.num_nodes} nodes in "
-            f"{options.accumulate} parts each. Give --rows a multiple of {parts}."
+            f"{plan['rows']} rows a batch cannot be shared evenly by {options.devices} devices on {options.num_nodes} nodes, "
+            f"in {options.accumulate} parts each. Give --rows a multiple of {parts}."
         )
     if options.strategy == "fsdp" and device != "cuda":
         raise CommandError("--strategy fsdp shards a model among CUDA GPUs, and there is none here. On a CPU: --strategy ddp.")
     if device == "cuda" and options.devices > torch.cuda.device_count():
-        raise CommandError(
-            f"--devices {options.devices} asks for more GPUs than the {torch.cuda.device_count()} of this machine."
-        )
+        raise CommandError(f"--devices {options.devices}: this machine has {torch.cuda.device_count()} GPUs. Ask for fewer.")
     if device == "mps" and options.devices > 1:
         raise CommandError("a Mac has one GPU. For several processes on its CPU set COURSE_DEVICE=cpu.")
     if plan["precision"] == "16" and device != "cuda":

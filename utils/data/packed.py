@@ -52,11 +52,14 @@ def write(
         if not texts:
             raise ValueError("There is no document to pack. A generator that was read before is empty.")
         said = {"format": FORMAT, "type": kind.__name__, "tokens": tokens, "documents": texts, "bytes": size, "end": end}
+        header = json.dumps(said | {"vocabulary": vocabulary, "about": about or {}}).encode()
+        if len(header) > HEADER:
+            raise ValueError(f"The header has room for {HEADER} bytes, and with `about` it needs {len(header)}. Say less.")
         file.seek(0)
-        file.write(json.dumps(said | {"vocabulary": vocabulary, "about": about or {}}).encode().ljust(HEADER))
+        file.write(header.ljust(HEADER))
         file.flush()
         os.fsync(file.fileno())
-    return Packed(path)
+    return Packed(path, window=1)
 
 
 def _groups(items: Iterable, size: int) -> Iterator[list]:

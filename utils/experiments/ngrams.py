@@ -56,7 +56,7 @@ class Ngrams:
         return float(chance)
 
     def _known(self, context: Sequence[int]) -> Iterator[Known]:
-        """What is known after the end of the context: the shortest one first, and then longer ones, as far as they were seen."""
+        """What is known after the end of the context: first the shortest, then longer ones, as far as they were seen."""
         for size in range(min(self.order, len(context) + 1)):
             before = tuple(context[len(context) - size :])
             if before not in self._pairs[size]:
@@ -73,7 +73,10 @@ class Ngrams:
         return -sum(math.log2(self.probability(row[at], row[max(0, at - self.order + 1) : at])) for at in range(1, len(row)))
 
     def write(self, ids: Sequence[int], new: int, generator: torch.Generator, temperature: float = 1.0) -> list[int]:
-        """Up to `new` tokens after these, to the end of the text, which is left out. Raises ValueError for a temperature of 0."""
+        """Up to `new` tokens after these, to the end of the text, which is left out.
+
+        Raises ValueError for a temperature that is not above zero.
+        """
         if not temperature > 0:
             raise ValueError(f"Probabilities are raised to 1 / temperature, so it must be above 0, not {temperature}.")
         row = [self.end, *ids]
@@ -95,7 +98,7 @@ def _ngrams(rows: list[tuple[int, ...]], size: int) -> Counter:
 
 
 def _discounts(counts: Counter) -> numpy.ndarray:
-    """What a count of 0, 1, 2, and 3 or more loses, from how many n-grams were counted once ... four times (equation 26 there)."""
+    """What a count of 0, 1, 2, and 3 or more loses: from how many n-grams were counted once ... four times (equation 26)."""
     how_often = Counter(counts.values())
     n1, n2, n3, n4 = (how_often[count] or 1 for count in (1, 2, 3, 4))
     y = n1 / (n1 + 2 * n2)

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from utils import lessons
-from utils.cli import doctor, environment, notebooks
+from utils.cli import doctor, environment, notebooks, pretrain
 from utils.io import ROOT, SETTINGS, CommandError, child_environment, say, setting
 
 LESSON_TESTS = ("tests/notebooks",)  # what is tested of each lesson
@@ -119,6 +119,19 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: the best one here")
     command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/models/NAME")
     command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
+    command = add("pretrain", pretrain_gpt, "trains a GPT from nothing, on one device or many", installed=True)
+    command.add_argument("--data", choices=pretrain.DATA, default="stories", help="default: stories")
+    command.add_argument("--size", choices=list(pretrain.SIZES), default="mini", help="default: mini, two minutes on a CPU")
+    command.add_argument("--steps", type=whole, metavar="N", help="updates of the weights; default: the size's")
+    command.add_argument("--rows", type=whole, metavar="N", help="of a batch, on all devices together; default: the size's")
+    command.add_argument("--accumulate", type=whole, default=1, metavar="N", help="parts in which a batch is computed")
+    command.add_argument("--devices", type=whole, default=1, metavar="N", help="of this machine: GPUs, or processes on a CPU")
+    command.add_argument("--num-nodes", type=whole, default=1, metavar="M", help="machines; the command is given on each")
+    command.add_argument("--strategy", choices=("ddp", "fsdp"), default="ddp", help="copies of the model, or shards of it")
+    command.add_argument("--precision", choices=list(pretrain.PRECISIONS), help="default: the best one here")
+    command.add_argument("--compile", action="store_true", help="through PyTorch's compiler, which needs one for C++")
+    command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/pretrained/DATA-SIZE")
+    command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
     add("bench", bench, "prints the speed of the course's code beside the reference ones", installed=True)
     add(
         "update",
@@ -139,6 +152,13 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError
     return number
+
+
+def whole(text: str) -> int:
+    """A whole number above zero, for argparse."""
+    if int(text) < 1:
+        raise ValueError
+    return int(text)
 
 
 def hand_over(python: Path, arguments: list[str]) -> int:
@@ -208,6 +228,10 @@ def train(options: argparse.Namespace) -> None:
     from utils.small_models import trainer
 
     trainer.train(options.name, options.minutes, options.out, options.fresh)
+
+
+def pretrain_gpt(options: argparse.Namespace) -> None:
+    pretrain.run(options)
 
 
 def bring_newest(options: argparse.Namespace) -> None:

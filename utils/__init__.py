@@ -6,12 +6,14 @@
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
     isolated       environments of their own for tools that need other versions: AutoTrain
-    models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, classifier
+    models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
+                   classifier
     quantization   numbers in eight bits and in four: scales, zero points, blocks, NF4; layers that keep their weights so
     lora           LoRA, rsLoRA and DoRA: adapters beside frozen layers; merged, switched, saved alone in PEFT's format
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     distillation   a student's losses from a teacher: softened answers, features, relations
     fine_tuning    rates by layer, unfreezing, range test, batches of like length, weights between, class weights
+    generation     the next token: temperature, top-k, top-p, min-p, repetition; greedy, sampled and beam search, by the cache
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration
     layers         embedding, normalization, feed-forward, residual, output head

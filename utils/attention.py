@@ -318,6 +318,11 @@ class KeyValueCache:
         self.length = end
         return self.keys, self.values
 
+    def keep(self, rows: Tensor) -> None:
+        """The rows (K,) of the batch, in this order, are the new batch: in a beam search each goes on from one before it."""
+        if self._keys is not None:
+            self._keys, self._values = self._keys[rows], self._values[rows]
+
     def _check_like_before(self, keys: Tensor, values: Tensor) -> None:
         for name, new, old in (("keys", keys, self._keys), ("values", values, self._values)):
             if (*new.shape[:2], new.shape[-1]) != (*old.shape[:2], old.shape[-1]):
@@ -413,6 +418,7 @@ class MultiHeadAttention(nn.Module):
             check_mask(mask, shape, axes=(2, 4))
         if bias is not None and not isinstance(bias, Tensor):
             bias = bias(query, shape[-1])
+        causal = causal and x.shape[1] > 1  # the last position alone sees all that is there
         if causal and (mask is not None or bias is not None or past or need_weights):
             mine = causal_mask(x.shape[1], past, device=x.device)
             mask, causal = mine if mask is None else mask & mine, False

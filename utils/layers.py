@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from utils.attention import MultiHeadAttention
-from utils.positions import frequencies
+from utils.positions import frequencies, places_from
 
 _gelu_tanh = functools.partial(F.gelu, approximate="tanh")
 ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu, "gelu_tanh": _gelu_tanh, "swiglu": F.silu, "geglu": _gelu_tanh}
@@ -128,10 +128,12 @@ class SinusoidalPositions(nn.Module):
         super().__init__()
         self.register_buffer("rates", frequencies(width), persistent=False)  # (C / 2,), on the model's device
 
-    def forward(self, length: int, start: int = 0) -> Tensor:
-        """The vectors (T, C) of the places start .. start + length - 1: sine at their even numbers, cosine at the odd ones."""
-        places = torch.arange(start, start + length, device=self.rates.device)  # (T,)
-        angles = places[:, None] * self.rates  # (T, C / 2)
+    def forward(self, length: int, start: int | Tensor = 0) -> Tensor:
+        """The vectors (T, C) of the places start .. start + length - 1: sine at their even numbers, cosine at the odd ones.
+
+        start: one for all, or (B,), one for each row, as in utils.positions.places_from; then the vectors are (B, T, C).
+        """
+        angles = places_from(start, length, self.rates.device)[..., None] * self.rates  # (T, 1) x (C / 2,) -> (T, C / 2)
         return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(-2)  # (T, C / 2, 2) -> (T, C)
 
 
@@ -164,8 +166,11 @@ class Embedding(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.factor = math.sqrt(width) if scaled else 1.0
 
-    def forward(self, ids: Tensor, start: int = 0, segments: Tensor | None = None) -> Tensor:
-        """ids (B, T), whose first token stands at place `start` -> (B, T, C). segments (B, T): the kind of each, or all 0."""
+    def forward(self, ids: Tensor, start: int | Tensor = 0, segments: Tensor | None = None) -> Tensor:
+        """ids (B, T), whose first token stands at place `start` -> (B, T, C). segments (B, T): the kind of each, or all 0.
+
+        start: one for all rows, or (B,), one for each.
+        """
         x = F.embedding(ids, self.weight) * self.factor
         if self.positions is not None:
             x = x + self.positions(ids.shape[1], start)

@@ -39,6 +39,15 @@ def distances(queries: int, keys: int, device: torch.device | str | None = None)
     return places - places[keys - queries :, None]  # (S,) - (T, 1) -> (T, S)
 
 
+def places_from(start: int | Tensor, length: int, device: torch.device | str | None = None) -> Tensor:
+    """The places start, ..., start + length - 1: (T,), or (B, T) where each row of a batch has its own start (B,).
+
+    A start below zero is that of a row which begins with padding: places before the first count as the first.
+    """
+    places = torch.arange(length, device=device)
+    return (places + start[:, None]).clamp(min=0) if isinstance(start, Tensor) else places + start
+
+
 def frequencies(size: int, base: float = BASE, device: torch.device | str | None = None) -> Tensor:
     """base^(-2i / size) for i = 0, 1, ...: how far each pair turns from one place to the next, in radians.
 
@@ -78,14 +87,20 @@ class LearnedPositions(nn.Module):
         self.weight = nn.Parameter(torch.empty(longest, width))
         nn.init.normal_(self.weight, std=0.02)
 
-    def forward(self, length: int, start: int = 0) -> Tensor:
-        """The vectors (T, C) of the places start, ..., start + length - 1. Raises ValueError beyond the last place."""
-        if start + length > len(self.weight):
+    def forward(self, length: int, start: int | Tensor = 0) -> Tensor:
+        """The vectors (T, C) of the places start, ..., start + length - 1; (B, T, C) for a start of each row, (B,).
+
+        Raises ValueError beyond the last place.
+        """
+        end = length + (int(start.max()) if isinstance(start, Tensor) else start)
+        if end > len(self.weight):
             raise ValueError(
-                f"There are learned vectors for {len(self.weight)} places, but place {start + length - 1} was asked for. "
+                f"There are learned vectors for {len(self.weight)} places, but place {end - 1} was asked for. "
                 "Cut the text, or train with longest set to the greatest length you will need."
             )
-        return self.weight[start : start + length]
+        if isinstance(start, Tensor):
+            return self.weight[places_from(start, length, start.device)]
+        return self.weight[start:end]
 
 
 class ShawBias(nn.Module):

@@ -18,7 +18,7 @@ from random import Random
 import torch
 from torch import Tensor, nn
 
-from utils.attention import KeyValueCache
+from utils.generation import search_beams
 from utils.models.transformer import Config, Stack, Transformer
 from utils.positions import RelativeBias
 
@@ -99,30 +99,18 @@ class T5(Transformer):
         self.eval()
         memory, mask = (each.expand(beams, *each.shape[1:]) for each in self.encode(source))
         caches = self.decoder.caches_for(longest, source.shape[1])
-        live = torch.full((beams, 1), start_id, device=source.device)  # (K, T), the beams
-        scores = torch.full((beams,), -1e9, device=source.device)
-        scores[0] = 0.0  # the beams are alike at first: one of them counts
-        finished: list[tuple[float, list[int]]] = []
-        for length in range(1, longest + 1):
-            logits = self.decode(live[:, -1:], memory, mask, caches)[:, -1]  # (K, V)
-            sums = scores[:, None] + logits.float().log_softmax(-1)
-            best, places = sums.flatten().topk(2 * beams)  # at most K of them end, so K are left to go on
-            rows, tokens = places // sums.shape[1], places % sums.shape[1]
-            ended = (tokens == end_id) | (length == longest)
-            texts = torch.cat([live[rows], tokens[:, None]], dim=1)  # (2 K, T + 1)
-            for rank in range(beams):
-                if ended[rank]:
-                    finished.append((best[rank].item() / length**length_penalty, texts[rank, 1:].tolist()))
-            finished = sorted(finished, key=lambda one: -one[0])[:beams]
-            going = (~ended).nonzero()[:beams, 0]
-            if len(going) < beams or (
-                len(finished) == beams and best[going[0]].item() / length**length_penalty <= finished[-1][0]
-            ):
-                break
-            live, scores = texts[going], best[going]
-            caches = [(_rows_of(own, rows[going]), crossed) for own, crossed in caches]
+        start = torch.full((1, 1), start_id, device=source.device)
+        found = search_beams(
+            lambda ids: self.decode(ids, memory, mask, caches)[:, -1],
+            [own for own, _ in caches],
+            start,
+            end_id,
+            beams,
+            longest,
+            length_penalty,
+        )
         self.train(training)
-        return finished
+        return found
 
     @classmethod
     def from_hf(cls, theirs: nn.Module) -> "T5":
@@ -174,13 +162,6 @@ def _own_name(name: str) -> str:
     for theirs, ours in NAMES:
         name = re.sub(theirs, ours, name)
     return name
-
-
-def _rows_of(cache: KeyValueCache, rows: Tensor) -> KeyValueCache:
-    """A cache with the chosen rows of another: each beam takes along what was kept for the one that it goes on from."""
-    chosen = KeyValueCache(cache.capacity)
-    chosen.append(cache.keys[rows], cache.values[rows])
-    return chosen
 
 
 # ----------------------------------------------------------------------------------------------------------------------

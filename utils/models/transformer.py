@@ -254,14 +254,39 @@ class DecoderOnly(nn.Module):
 
     def __init__(self, vocabulary_size: int, config: Config, positions: nn.Module | None):
         super().__init__()
+        self.config = config
         self.embedding = _embedding(vocabulary_size, config, positions)
         self.decoder = Stack(config)
         self.head = OutputHead(self.embedding, config.head_bias, config.tied_head)
         initialize(self, config.initialization)
 
-    def forward(self, ids: Tensor, caches: list[Caches] | None = None) -> Tensor:
-        """(B, T) -> (B, T, V). caches: of self.decoder.caches_for(longest); then ids are only the tokens that are new."""
-        return self.head(self.decoder(self.embedding(ids, start=_past(caches)), causal=True, caches=caches))
+    def forward(self, ids: Tensor, caches: list[Caches] | None = None, mask: Tensor | None = None) -> Tensor:
+        """ids (B, T) -> the logits of each place's next token (B, T, V).
+
+        caches: as `caches_for` makes them; then ids are only the tokens that are new.
+        mask: boolean (B, S), True at real tokens, over all S = past + T of them; None where no row is filled up. Rows are
+            filled up at one end. What fills a row up at its left takes no places: its first real token stands at the first.
+
+        Raises ValueError for a mask of another shape.
+        """
+        return self.head(self.hidden(ids, caches, mask))
+
+    def hidden(self, ids: Tensor, caches: list[Caches] | None = None, mask: Tensor | None = None) -> Tensor:
+        """What the head reads: the vectors above the last block and its norm, (B, T, C). As `forward` otherwise."""
+        start = past = _past(caches)
+        if mask is not None:
+            if mask.shape != (len(ids), past + ids.shape[1]):
+                raise ValueError(
+                    f"The mask has the shape {tuple(mask.shape)}; there are {len(ids)} rows of {past + ids.shape[1]} tokens, "
+                    f"{past} of them in the cache. It covers all: True at a real token, False where a row is filled up."
+                )
+            start = past - mask.int().argmax(dim=1)  # (B,)
+            mask = mask[:, None, None, :]  # (B, 1, 1, S)
+        return self.decoder(self.embedding(ids, start), mask, causal=True, caches=caches)
+
+    def caches_for(self, longest: int) -> list[Caches]:
+        """Empty caches with room for so many tokens."""
+        return self.decoder.caches_for(longest)
 
 
 def _attention(config: Config, rotate: Callable[[Tensor, int], Tensor] | None) -> MultiHeadAttention:

@@ -1,0 +1,120 @@
+"""GPT: a decoder alone that is trained to say, at each place of a text, which token comes next.
+
+    GPT        ids (B, T) -> logits (B, T, V); with caches only the new tokens; a mask for rows that are filled up
+    GPT2       what all sizes of GPT-2 have in common
+
+Source: Radford et al., "Language Models are Unsupervised Multitask Learners" (2019), section 2.3: GPT-1 (Radford et al. 2018)
+with pre-norm, a norm above the last block, and smaller first weights where a block writes into the residual path. What differs
+from utils.models.transformer's defaults: learned positions, GELU by its tanh approximation, no scaled embedding, no bias in
+the head, whose matrix is the embedding's; and hidden units of the feed-forward are not dropped out.
+utils.generation writes with it.
+"""
+
+import dataclasses
+import re
+
+from torch import Tensor, nn
+
+from utils.models.transformer import Caches, Config, DecoderOnly
+from utils.positions import LearnedPositions
+
+# the sizes are those of the smallest GPT-2, of 124 million weights
+GPT2 = Config(
+    width=768,
+    heads=12,
+    hidden=3072,
+    layers=12,
+    activation="gelu_tanh",
+    scaled_embedding=False,
+    head_bias=False,
+    initialization="gpt2",
+)
+
+
+class GPT(DecoderOnly):
+    """GPT-2, with GPT-2's first weights until others are loaded.
+
+    config: dataclasses.replace(GPT2, width=..., heads=..., hidden=..., layers=...). longest: the places that have a vector.
+    """
+
+    def __init__(self, vocabulary_size: int = 50_257, config: Config = GPT2, longest: int = 1024):
+        super().__init__(vocabulary_size, config, LearnedPositions(longest, config.width))
+        self.longest = longest
+        for block in self.decoder.blocks:
+            block.feed_forward.dropout.p = 0.0
+
+    def caches_for(self, longest: int) -> list[Caches]:
+        """Empty caches with room for so many tokens. Raises ValueError for more than there are positions."""
+        if longest > self.longest:
+            raise ValueError(
+                f"Prompt and continuation are {longest} tokens, and this model has positions for {self.longest}. "
+                "Cut the prompt at its left, or write fewer tokens."
+            )
+        return super().caches_for(longest)
+
+    @classmethod
+    def from_hf(cls, theirs: nn.Module) -> "GPT":
+        """A copy of Transformers' GPT2LMHeadModel, in evaluation mode. Raises ValueError where it has what is not here."""
+        given = theirs.config
+        _check(given)
+        config = dataclasses.replace(
+            GPT2,
+            width=given.n_embd,
+            heads=given.n_head,
+            hidden=given.n_inner or 4 * given.n_embd,
+            layers=given.n_layer,
+            dropout=given.resid_pdrop,
+            epsilon=given.layer_norm_epsilon,
+            tied_head=theirs.lm_head.weight is theirs.transformer.wte.weight,
+        )
+        model = cls(given.vocab_size, config, given.n_positions)
+        model.load_state_dict(_own_weights(theirs.state_dict()))
+        return model.to(theirs.dtype).eval()
+
+    @classmethod
+    def from_pretrained(cls, name: str) -> "GPT":
+        """A model of the catalog, such as "gpt-mini"."""
+        from utils.data import catalog  # which reads files of the course; the model itself needs none
+
+        return cls.from_hf(catalog.load(name).model)
+
+
+NAMES = [  # Transformers' names, and those of utils.models.transformer
+    (r"^transformer\.wte\.", "embedding."),
+    (r"^transformer\.wpe\.", "embedding.positions."),
+    (r"^transformer\.ln_f\.", "decoder.final_norm."),
+    (r"^transformer\.h\.", "decoder.blocks."),
+    (r"^lm_head\.", "head."),
+    (r"\.ln_1\.", ".self_residual.norm."),
+    (r"\.ln_2\.", ".feed_forward_residual.norm."),
+    (r"\.attn\.c_proj\.", ".self_attention.output_projection."),
+    (r"\.mlp\.c_fc\.", ".feed_forward.inner."),
+    (r"\.mlp\.c_proj\.", ".feed_forward.outer."),
+]
+
+
+def _own_weights(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Transformers' weights under our names: its matrices are (inputs, outputs), and one is queries, keys and values."""
+    weights = {}
+    for name, weight in theirs.items():
+        if re.search(r"\.c_(attn|proj|fc)\.weight$", name):
+            weight = weight.T
+        for pattern, new in NAMES:
+            name = re.sub(pattern, new, name)
+        if ".attn.c_attn." in name:
+            for part, rows in zip(("query", "key", "value"), weight.chunk(3)):
+                weights[name.replace(".attn.c_attn.", f".self_attention.{part}_projection.")] = rows
+        else:
+            weights[name] = weight
+    return weights
+
+
+def _check(given) -> None:
+    """Raises ValueError for a GPT2Config that asks for something else than GPT-2."""
+    if given.activation_function not in ("gelu_new", "gelu_pytorch_tanh"):
+        raise ValueError(f"This model's activation is {given.activation_function}, and GPT-2's here is gelu_new.")
+    others = ("scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "add_cross_attention")
+    if found := [name for name in others if getattr(given, name)] + ["scale_attn_weights"] * (not given.scale_attn_weights):
+        raise ValueError(f"This model's {', '.join(found)} differ from GPT-2's, and this class is GPT-2 alone.")
+    if not given.resid_pdrop == given.embd_pdrop == given.attn_pdrop:
+        raise ValueError("This model has different dropouts for residuals, embeddings and attention; here is one for all.")

@@ -5,6 +5,7 @@
     experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
+    pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
                    llama, classifier
@@ -14,6 +15,7 @@
     distillation   a student's losses from a teacher: softened answers, features, relations
     fine_tuning    rates by layer, unfreezing, range test, batches of like length, weights between, class weights
     generation     the next token: temperature, top-k, top-p, min-p, repetition; greedy, sampled and beam search, by the cache
+    optimizers     Muon and AdamW as one
     training       the training loop: warm-up and cosine, early stopping, history, checkpoints and exact resume
     metrics        scores with their intervals, comparisons of two models, calibration
     layers         embedding, normalization, feed-forward, residual, output head

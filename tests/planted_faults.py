@@ -38,6 +38,7 @@ ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
+POLICY = "test_policy.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
@@ -80,6 +81,14 @@ FAULTS = [
     Fault("models/transformer.py", "past - mask.int()", "0 - mask.int()", GPT + "with_cache_equals_all_at_once"),
     Fault("positions.py", ".clamp(min=0)", "", GPT + "left_padding_changes_nothing_and_equals_transformers"),
     Fault("attention.py", "causal and x.shape[1] > 1", "causal and x.shape[1] > 3", GPT + "with_cache_equals_all_at_once"),
+    Fault("models/gpt.py", "past - mask.int()", "0 - mask.int()", GPT + "the_short_way_of_a_single_token_computes_the_same"),
+    Fault("models/gpt.py", "!= GPT2:", "is None:", GPT + "the_short_way_is_that_of_gpt2_alone"),
+    Fault(
+        "models/gpt.py", "or module._forward_pre_hooks", "", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
+    Fault(
+        "models/gpt.py", "type(module) not in PLAIN", "False", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
     # --- generation: which tokens stay, who has ended, what is shown
     Fault("generation.py", "<= 1 - p", "< p", GENERATION + "processors_by_hand"),
     Fault("generation.py", "logits < last", "logits <= last", GENERATION + "each_processor_equals_transformers"),
@@ -355,8 +364,8 @@ FAULTS = [
     ),
     Fault(
         "alignment/preferences.py",
-        "logits_of(model, answers.ids)[:, :-1][wanted]",
-        "logits_of(model, answers.ids)[:, 1:][wanted]",
+        "F.pad(wanted, (0, 1))",
+        "F.pad(wanted, (1, 0))",
         PREFERENCES + "each_token_of_an_answer_and_none_else",
     ),
     Fault(
@@ -400,6 +409,70 @@ FAULTS = [
     Fault("alignment/preferences.py", "beta * rejected + gamma", "beta * (rejected + gamma)", PREFERENCES + "losses_by_hand"),
     Fault("alignment/preferences.py", "torch.log(-torch.expm1(", "torch.log(torch.exp(", PREFERENCES + "losses_by_hand"),
     Fault("alignment/preferences.py", "return -chosen.mean() + ", "return ", PREFERENCES + "losses_by_hand"),
+    # --- policy: answers, scores, KL, advantages, the clip
+    Fault(
+        "alignment/policy.py",
+        "else y for y in written]",
+        "else y[:-1] for y in written]",
+        POLICY + "a_rollout_is_prompts_with_their_answers",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "mask=mask, end_id",
+        "mask=None, end_id",
+        POLICY + "company_of_longer_prompts_does_not_change_what_is_written",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "sampling: Sampling = Sampling()",
+        "sampling: Sampling = Sampling(0.5)",
+        POLICY + "answers_are_drawn_from_the_policy",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "self.trunk = copy.deepcopy(trunk)",
+        "self.trunk = trunk",
+        POLICY + "a_scorer_begins_with_equal_scores_and_reads_the_answer_alone",
+    ),
+    Fault(
+        "alignment/policy.py",
+        ".sum(1) / answers.lengths",
+        ".mean(1)",
+        POLICY + "a_scorer_begins_with_equal_scores_and_reads_the_answer_alone",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "centered = values - masked_mean(values, mask)",
+        "centered = values - values.mean()",
+        POLICY + "means_over_the_tokens_that_count",
+    ),
+    Fault(
+        "alignment/policy.py",
+        "log_ratio = reference - log_probs",
+        "log_ratio = log_probs - reference",
+        POLICY + "kl_estimates_average_to_the_divergence",
+    ),
+    Fault(
+        "alignment/policy.py", "log_probs.detach(), reference.detach())", "log_probs, reference)", POLICY + "a_leash_by_hand"
+    ),
+    Fault("alignment/policy.py", '["k1"] * mask', '["k1"]', POLICY + "a_leash_by_hand"),
+    Fault("alignment/policy.py", "gamma * lam * following) * mask[:, t]", "gamma * lam * following)", POLICY + "gae_by_hand"),
+    Fault("alignment/policy.py", "(delta + gamma * lam", "(delta + lam", POLICY + "gae_by_hand"),
+    Fault(
+        "alignment/policy.py",
+        "values = values.detach() * mask",
+        "values = values * mask",
+        POLICY + "values_are_constants_of_the_advantages",
+    ),
+    Fault("alignment/policy.py", "torch.minimum(ratio", "torch.maximum(ratio", POLICY + "the_clip_by_hand"),
+    Fault("alignment/policy.py", "clamp(1 - low, 1 + high)", "clamp(1 - low, 1 + low)", POLICY + "the_clip_by_hand"),
+    Fault(
+        "alignment/policy.py",
+        "(moved < -clip) & (advantages < 0)",
+        "(moved < -clip) & (advantages > 0)",
+        POLICY + "the_clip_by_hand",
+    ),
+    Fault("alignment/policy.py", ".square(), mask) / 2", ".square(), mask)", POLICY + "values_are_constants_of_the_advantages"),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",
@@ -415,8 +488,8 @@ FAULTS = [
     ),
     Fault(
         "attention.py",
-        "kernel(attn_mask=allowed).masked_fill(nothing, 0.0)",
-        "kernel(attn_mask=allowed)",
+        "allowed, dropout, scale=scale).masked_fill(nothing, 0.0)",
+        "allowed, dropout, scale=scale)",
         "test_attention.py::test_nothing_to_attend_gives_zeros_and_finite_gradients",
     ),
     Fault("attention.py", ".tril(diagonal=past)", ".tril(diagonal=past + 1)", "test_attention.py::test_masks"),
@@ -434,7 +507,7 @@ FAULTS = [
         "each.repeat(1, shared, 1, 1)",
         "test_parts.py::test_grouped_heads_share_keys_and_values_in_the_cache_too",
     ),
-    Fault("attention.py", "dropout_p=dropout, scale=scale)", "dropout_p=dropout)", "test_parts.py::test_head_size_and_scale"),
+    Fault("attention.py", "is_causal=causal, scale=scale)", "is_causal=causal)", "test_parts.py::test_head_size_and_scale"),
     Fault(
         "attention.py",
         "mixed = mixed * shrink + weights @",

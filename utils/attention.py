@@ -20,7 +20,6 @@ functions here, and its gradients are zero too.
 PyTorch's scaled_dot_product_attention gives zero as well; torch.nn.MultiheadAttention gives NaN when asked for weights.
 """
 
-import functools
 import math
 from collections.abc import Callable
 
@@ -95,17 +94,17 @@ def fused_attention(
             f"causal=True needs as many queries as keys, but there are {query.shape[-2]} and {key.shape[-2]}: "
             "which of them lies in the past is not known here. Pass mask=causal_mask(T, past) instead."
         )
-    kernel = functools.partial(F.scaled_dot_product_attention, query, key, value, dropout_p=dropout, scale=scale)
+    kernel = F.scaled_dot_product_attention
+    if mask is None and bias is None:
+        return kernel(query, key, value, dropout_p=dropout, is_causal=causal, scale=scale)
     mask, bias = _allowed(mask, bias, (*query.shape[:-1], key.shape[-2]))  # (B, H, T, S)
-    if mask is None:
-        return kernel(is_causal=causal)
     # What a kernel makes of a row with nothing to attend is its own affair: let it see everything, then say zero.
     nothing = ~mask.any(dim=-1, keepdim=True)  # (B, H, T, 1)
     allowed = mask | nothing
     if bias is not None:
         allowed = bias.to(query.dtype).masked_fill(~allowed, -torch.inf)  # the kernel adds what is not boolean
         allowed = allowed[None] if allowed.dim() == 3 else allowed  # the fast kernel takes two axes or four
-    return kernel(attn_mask=allowed).masked_fill(nothing, 0.0)
+    return kernel(query, key, value, allowed, dropout, scale=scale).masked_fill(nothing, 0.0)
 
 
 def tiled_attention(
@@ -312,9 +311,15 @@ class KeyValueCache:
         if self._keys is None:
             self._keys = keys.new_empty(*keys.shape[:2], self.capacity, keys.shape[-1])
             self._values = values.new_empty(*values.shape[:2], self.capacity, values.shape[-1])
-        self._check_like_before(keys, values)
-        self._keys[:, :, self.length : end] = keys
-        self._values[:, :, self.length : end] = values
+        pairs = (("keys", keys, self._keys), ("values", values, self._values))
+        for name, new, old in pairs:
+            if new.shape[:2] != old.shape[:2] or new.shape[-1] != old.shape[-1]:
+                raise ValueError(
+                    f"The cache holds {name} for batch {old.shape[0]}, {old.shape[1]} heads of size {old.shape[-1]}, "
+                    f"but was given {_shape(new)}. One cache serves one layer and one batch: make a new one for each."
+                )
+        for _, new, old in pairs:
+            old[:, :, self.length : end] = new
         self.length = end
         return self.keys, self.values
 
@@ -322,14 +327,6 @@ class KeyValueCache:
         """The rows (K,) of the batch, in this order, are the new batch: in a beam search each goes on from one before it."""
         if self._keys is not None:
             self._keys, self._values = self._keys[rows], self._values[rows]
-
-    def _check_like_before(self, keys: Tensor, values: Tensor) -> None:
-        for name, new, old in (("keys", keys, self._keys), ("values", values, self._values)):
-            if (*new.shape[:2], new.shape[-1]) != (*old.shape[:2], old.shape[-1]):
-                raise ValueError(
-                    f"The cache holds {name} for batch {old.shape[0]}, {old.shape[1]} heads of size {old.shape[-1]}, "
-                    f"but was given {_shape(new)}. One cache serves one layer and one batch: make a new one for each."
-                )
 
 
 class MultiHeadAttention(nn.Module):
@@ -434,7 +431,7 @@ class MultiHeadAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """(B, T, H D) -> (B, T, H, D) -> (B, H, T, D); of keys and values with G in the place of H"""
-        return x.unflatten(-1, (-1, self.head_size)).transpose(1, 2)
+        return x.view(*x.shape[:-1], x.shape[-1] // self.head_size, self.head_size).transpose(1, 2)
 
     def _keys_and_values(self, x: Tensor, context: Tensor | None, cache: KeyValueCache | None) -> tuple[Tensor, Tensor]:
         """(B, G, S, D) each: of x or of the context, after what the cache holds."""
@@ -573,6 +570,8 @@ def _check_projections(query: Tensor, key: Tensor, value: Tensor) -> None:
             f"There are {key.shape[-2]} keys but {value.shape[-2]} values, and each key stands for one value. "
             "Compute both from the same positions."
         )
+    if query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
+        return
     try:
         torch.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     except RuntimeError:

@@ -8,8 +8,8 @@
     stop_at                      ends a row where its text has one of some strings
     beam_search, search_beams    the likeliest continuations: of a language model; of anything that gives logits
 
-A language model here is what utils.models.transformer.DecoderOnly is: `hidden(ids, caches, mask)` gives vectors (B, T, C),
-`head` makes logits of them, `caches_for(longest)` makes caches. In a batch of prompts the shorter ones are filled up at their
+A language model here is what utils.models.transformer.DecoderOnly is: its `reader` reads new ids and gives vectors (B, T, C),
+`head` makes logits of them. In a batch of prompts the shorter ones are filled up at their
 left, and a mask (B, T) says which tokens are real.
 
 What is taken out gets the logit -inf. On the same logits each function gives what Transformers' processor of that name gives.
@@ -165,11 +165,11 @@ def next_tokens(
     seen = torch.cat([ids if mask is None else torch.where(mask, ids, ids[:, -1:]), torch.zeros_like(room, dtype=ids.dtype)], 1)
     ends = None if end_id is None else torch.tensor([end_id] if isinstance(end_id, int) else list(end_id), device=ids.device)
     ended = torch.zeros(rows, dtype=torch.bool, device=ids.device)
-    caches = model.caches_for(length + new - 1)  # the last token is not read
+    read = model.reader(length + new - 1)  # the last token is not read
     model.eval()
     try:
         for place in range(length, length + new):
-            x = model.hidden(ids, caches, None if masks is None else masks[:, :place])
+            x = read(ids, None if masks is None else masks[:, :place])
             token = sampling.choose(model.head(x[:, -1]), seen[:, :place], generator)
             if ends is not None or stop is not None:
                 token = token.masked_fill(ended, pad_id)

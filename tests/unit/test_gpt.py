@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from utils.models import gpt
 from utils.models.gpt import GPT, GPT2
 
 B, T, V, C, H, N, LONGEST = 3, 10, 40, 24, 3, 2, 32
@@ -91,6 +92,66 @@ def test_with_cache_equals_all_at_once(steps):
             real = torch.ones_like(mask) if given is None else given
             wanted = theirs(ids, attention_mask=real.long(), position_ids=places(real)).logits
             close(found[real], wanted[real])
+
+
+def read(model, ids, mask=None):
+    """The logits by the reader: the first four tokens together, then one by one."""
+    with torch.no_grad():
+        reader, found = model.reader(ids.shape[1]), []
+        for begin, end in [(0, 4), *((t, t + 1) for t in range(4, ids.shape[1]))]:
+            found.append(reader(ids[:, begin:end], None if mask is None else mask[:, :end]))
+        return model.head(torch.cat(found, 1))
+
+
+def test_the_short_way_of_a_single_token_computes_the_same():
+    _, ours = models()
+    ids, mask = batch()
+    with torch.no_grad():
+        close(read(ours, ids), ours(ids))
+        close(read(ours, ids, mask)[mask], ours(ids, mask=mask)[mask])
+    assert gpt._is_plain(ours)
+
+
+class Doubled(torch.nn.Linear):
+    def forward(self, x):
+        return 2 * super().forward(x)
+
+
+def exchanged(model):
+    attention = model.decoder.blocks[0].self_attention
+    other = Doubled(C, C)
+    other.load_state_dict(attention.value_projection.state_dict())
+    attention.value_projection = other
+
+
+def hooked(model):
+    model.decoder.blocks[1].self_attention.output_projection.register_forward_pre_hook(lambda module, given: (0 * given[0],))
+
+
+def patched(model):
+    model.decoder.blocks[0].feed_forward.forward = torch.zeros_like
+
+
+@pytest.mark.parametrize("change", [exchanged, hooked, patched])
+def test_the_short_way_is_left_where_a_module_does_something_else(change):
+    _, ours = models()
+    ids, _ = batch()
+    before = read(ours, ids)
+    change(ours)
+    with torch.no_grad():
+        close(read(ours, ids), ours(ids))
+    assert (read(ours, ids) - before).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "changed", [{"activation": "relu"}, {"scale": 1.0}, {"norm": "rms"}, {"key_value_heads": 1}, {"bias": False}]
+)
+def test_the_short_way_is_that_of_gpt2_alone(changed):
+    torch.manual_seed(0)
+    model = GPT(V, dataclasses.replace(GPT2, width=C, heads=H, hidden=4 * C, layers=1, **changed), LONGEST).eval()
+    ids, _ = batch()
+    with torch.no_grad():
+        close(read(model, ids), model(ids))
 
 
 def test_first_weights_are_transformers():

@@ -22,13 +22,13 @@ from utils.alignment.preferences import (
     kto_loss,
     kto_reference_point,
     log_odds,
-    logits_of,
     orpo_loss,
     scores,
     sft_loss,
     simpo_loss,
     token_log_probs,
 )
+from utils.models.gpt import GPT
 
 PROMPTS = [[5, 6, 7], [8, 9], [3]]
 CHOSEN = [[10, 11], [12, 13, 14, 2], [15, 16, 2]]
@@ -106,12 +106,16 @@ def test_padding_and_company_change_nothing(gpt):
     torch.testing.assert_close(scores(model, PROMPTS * 2, CHOSEN + REJECTED, batch=2).double(), wanted, rtol=1e-6, atol=1e-6)
 
 
-def test_a_model_may_return_logits_alone(gpt):
+def test_other_kinds_of_models_say_the_same(gpt):
+    """One that returns bare logits, and the course's own, whose head reads the answers' places alone."""
+
     class Bare(nn.Module):
         def forward(self, ids):
             return gpt[0](ids).logits
 
-    torch.testing.assert_close(logits_of(Bare(), pairs().ids), logits_of(gpt[0], pairs().ids))
+    wanted = token_log_probs(gpt[0], pairs())
+    for model in (Bare(), GPT.from_hf(gpt[0]).double()):
+        torch.testing.assert_close(token_log_probs(model, pairs()), wanted)
 
 
 def test_scores_leave_the_mode_as_it_was_and_drop_nothing_out():

@@ -58,16 +58,21 @@ class Answers(NamedTuple):
         return cls(ids.to(device), mask.to(device))
 
 
-def logits_of(model: nn.Module, ids: Tensor) -> Tensor:
-    """(B, T) -> (B, T, V), for the course's models and for Transformers'."""
+def logits_at(model: nn.Module, ids: Tensor, places: Tensor) -> Tensor:
+    """The logits at the places that are True, in their order: (B, T), (B, T) -> (places, V).
+
+    Where a model is parted into `hidden` and `head`, as the course's are, the head reads these places alone.
+    """
+    if hasattr(model, "hidden"):
+        return model.head(model.hidden(ids)[places])
     output = model(ids)
-    return getattr(output, "logits", output)
+    return getattr(output, "logits", output)[places]
 
 
 def token_log_probs(model: nn.Module, answers: Answers) -> Tensor:
     """(B, T) -> (B, T - 1): column t holds log pi of token t + 1, zero where that is no token of the answer."""
     wanted = answers.mask[:, 1:]
-    logits = logits_of(model, answers.ids)[:, :-1][wanted]  # (B, T - 1, V) -> (all answers' tokens, V)
+    logits = logits_at(model, answers.ids, F.pad(wanted, (0, 1)))  # (all answers' tokens, V)
     picked = -F.cross_entropy(logits, answers.ids[:, 1:][wanted], reduction="none")
     return picked.new_zeros(wanted.shape).masked_scatter(wanted, picked)
 

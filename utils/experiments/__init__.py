@@ -6,5 +6,6 @@ kept_steps   lesson 12's learning curve: which step of a training is kept, and w
 old_skill    lesson 12's measure of what is forgotten: a search over passages
 adapters     lesson 13's answers in a log, baselines, chats and a choice of answers
 step_memory  lesson 13's training step in a process of its own: what it holds in memory
+tastes       lesson 18's programs beside a reward model, the best of n answers
 autotrain    what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

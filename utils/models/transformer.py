@@ -288,6 +288,11 @@ class DecoderOnly(nn.Module):
         """Empty caches with room for so many tokens."""
         return self.decoder.caches_for(longest)
 
+    def reader(self, longest: int) -> Callable[[Tensor, Tensor | None], Tensor]:
+        """A function that reads so many tokens, call by call: new ids (B, T) and a mask -> `hidden`, by caches of its own."""
+        caches = self.caches_for(longest)
+        return lambda ids, mask=None: self.hidden(ids, caches, mask)
+
 
 def _attention(config: Config, rotate: Callable[[Tensor, int], Tensor] | None) -> MultiHeadAttention:
     more = config.key_value_heads, config.head_size, config.scale

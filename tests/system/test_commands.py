@@ -244,10 +244,11 @@ def test_bench_runs_the_table_in_the_environment(monkeypatch):
 @pytest.mark.slow
 def test_the_table_of_speeds(monkeypatch, capsys):
     monkeypatch.setattr(bench, "TEXT_SIZE", 1_000)
+    monkeypatch.setattr(bench, "DPO_STEPS", 2)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     bench.main()
     rows = capsys.readouterr().out.splitlines()[1:-1]
-    assert len(rows) == 3 and all(re.search(r"\d+\.\d{3} s +\d+\.\d\dx", row) for row in rows)
+    assert len(rows) == 4 and all(re.search(r"\d+\.\d{3} s +\d+\.\d\dx", row) for row in rows)
 
 
 def test_install_adds_what_the_lessons_lack_and_nothing_else(in_course, monkeypatch, capsys):

@@ -4,10 +4,14 @@ A ratio of two times of one run carries over to other machines far better than a
 not timed again here.
 """
 
+import contextlib
+import io
+import itertools
 import time
 from collections import Counter
 
 TEXT_SIZE = 1_000_000  # characters of Python's documentation
+DPO_STEPS, DPO_PAIRS = 12, 8
 
 
 def main() -> None:
@@ -16,7 +20,7 @@ def main() -> None:
 
     torch.set_num_threads(1)
     print(f"{'what':<36} {'course':>9}   {'reference':<26} {'time':>9} {'ratio':>7} {'goal':>6}")
-    for what, course, name, reference, goal in bpe_training():
+    for what, course, name, reference, goal in itertools.chain(bpe_training(), dpo_step()):
         ratio = reference / course
         mark = "" if ratio >= goal else "  below the goal"
         print(f"{what:<36} {course:>7.3f} s   {name:<26} {reference:>7.3f} s {ratio:>6.2f}x {goal:>5.2f}x{mark}", flush=True)
@@ -82,3 +86,79 @@ def train_by_library(text: str, vocabulary_size: int):
         [text], trainers.BpeTrainer(vocab_size=vocabulary_size, initial_alphabet=alphabet, show_progress=False)
     )
     return tokenizer
+
+
+def dpo_step():
+    """The row of a DPO step: the same pairs in the same order, the reference's log-probabilities known in both."""
+    import torch
+
+    from utils import training
+    from utils.alignment import preferences
+    from utils.data import catalog
+    from utils.experiments import middles
+    from utils.models.gpt import GPT
+
+    theirs, tokenizer = catalog.load("gpt-mini-chat")
+    told = middles.tasks(2 * DPO_STEPS * DPO_PAIRS, "train", "bench")
+    pairs = [(task, other.middle) for task, other in zip(told[::2], told[1::2])]  # the middle of another story is the worse one
+    model = GPT.from_hf(theirs.float())
+    prompts, chosen = zip(*(middles.ids_of(tokenizer, task) for task, _ in pairs))
+    rejected = [middles.ids_of(tokenizer, task, other)[1] for task, other in pairs]
+    known = [preferences.scores(model, prompts, answers) for answers in (chosen, rejected)]
+    batches = []
+    for first in range(0, len(pairs), DPO_PAIRS):
+        rows = slice(first, first + DPO_PAIRS)
+        answers = preferences.Answers.of(prompts[rows] * 2, chosen[rows] + tuple(rejected[rows]))
+        batches.append((answers, torch.cat([part[rows] for part in known])))
+
+    def loss_of(model, batch):
+        answers, reference = batch
+        better, worse = (preferences.answer_log_probs(model, answers) - reference).chunk(2)
+        return preferences.dpo_loss(better, worse, beta=0.1)
+
+    start = time.perf_counter()
+    training.train(model, loss_of, batches, training.Settings(DPO_STEPS, learning_rate=1e-4))
+    course = (time.perf_counter() - start) / DPO_STEPS
+    yield f"DPO step, gpt-mini, {DPO_PAIRS} pairs", course, "DPOTrainer (TRL)", dpo_by_library(theirs, tokenizer, pairs), 1.0
+
+
+def dpo_by_library(model, tokenizer, pairs) -> float:
+    """Seconds a step of TRL's trainer on pairs of a task and a worse answer."""
+    import tempfile
+
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    from utils.experiments import middles
+
+    say = lambda role, text: [{"role": role, "content": text}]  # noqa: E731
+    rows = [
+        {
+            "prompt": say("user", middles.asked(task)),
+            "chosen": say("assistant", task.middle),
+            "rejected": say("assistant", other),
+        }
+        for task, other in pairs
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        settings = DPOConfig(
+            output_dir=folder,
+            max_steps=DPO_STEPS,
+            per_device_train_batch_size=DPO_PAIRS,
+            learning_rate=1e-4,
+            beta=0.1,
+            precompute_ref_log_probs=True,
+            train_sampling_strategy="sequential",
+            gradient_checkpointing=False,
+            bf16=False,
+            use_cpu=True,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        )
+        rows = Dataset.from_list(rows)
+        trainer = DPOTrainer(model=model, args=settings, train_dataset=rows, processing_class=tokenizer)
+        start = time.perf_counter()
+        with contextlib.redirect_stdout(io.StringIO()):  # its log
+            trainer.train()
+        return (time.perf_counter() - start) / DPO_STEPS

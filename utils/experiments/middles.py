@@ -110,7 +110,9 @@ def points(task: Task, answer: str) -> int:
 def problems(task: Task, answer: str) -> list[str]:
     """What the judge has against an answer, in words."""
     verdict = stories.judge(" ".join([task.beginning, *split(answer)[:SENTENCES], task.end]))
-    return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [reason for _, reason in verdict.contradictions]
+    return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [
+        reason for _, reason in verdict.contradictions
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

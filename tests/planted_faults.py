@@ -39,6 +39,7 @@ FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
 POLICY = "test_policy.py::test_"
+MIDDLES = "test_middles.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
@@ -363,6 +364,42 @@ FAULTS = [
         "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
     # --- preferences: which tokens count, the reference, the losses
+    Fault(
+        "experiments/middles.py",
+        "said = split(answer)[:SENTENCES]\n    sound",
+        "said = split(answer)\n    sound",
+        MIDDLES + "what_follows_the_third_sentence_is_not_read",
+    ),
+    Fault(
+        "experiments/middles.py",
+        " and sentence not in sentences[:place]",
+        "",
+        MIDDLES + "a_point_for_each_sound_sentence_and_three_for_the_end",
+    ),
+    Fault(
+        "experiments/middles.py",
+        "sum(middle) + SENTENCES * end",
+        "sum(middle) + end",
+        MIDDLES + "the_storys_own_middle_gets_all_points_and_none_nothing",
+    ),
+    Fault(
+        "experiments/middles.py",
+        "count = min(len(longer), len(shorter))",
+        "count = len(shorter) and len(longer)",
+        MIDDLES + "mirrored_pairs_have_no_length_that_tells",
+    ),
+    Fault(
+        "experiments/middles.py",
+        "if low < high:",
+        "if low <= high:",
+        MIDDLES + "candidates_take_each_answer_once_and_the_best_with_the_worst",
+    ),
+    Fault(
+        "experiments/middles.py",
+        "answer[-1] == end and ",
+        "",
+        MIDDLES + "candidates_take_each_answer_once_and_the_best_with_the_worst",
+    ),
     Fault("alignment/preferences.py", "self.mask.sum(1)", "self.ids.shape[1]", PREFERENCES + "a_batch_by_hand"),
     Fault(
         "alignment/preferences.py",
@@ -765,6 +802,7 @@ def made_copy(folder: str | Path) -> Path:
     shutil.copytree(ROOT / "tests" / "unit", copy / "tests" / "unit", ignore=without)
     for name in ("tests/conftest.py", "pyproject.toml"):
         shutil.copy(ROOT / name, copy / name)
+    (copy / "data").symlink_to(ROOT / "data", target_is_directory=True)  # read only
     return copy
 
 

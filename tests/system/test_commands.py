@@ -243,12 +243,12 @@ def test_bench_runs_the_table_in_the_environment(monkeypatch):
 
 @pytest.mark.slow
 def test_the_table_of_speeds(monkeypatch, capsys):
-    monkeypatch.setattr(bench, "TEXT_SIZE", 1_000)
-    monkeypatch.setattr(bench, "NEW", 3)
+    for name, value in {"TEXT_SIZE": 1_000, "ROUNDS": 1, "NEW_TOKENS": 2, "SMOLLM2_TOKENS": 2, "DPO_STEPS": 2}.items():
+        monkeypatch.setattr(bench, name, value)
     monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
     bench.main()
     rows = [row for row in capsys.readouterr().out.splitlines() if re.search(r"\d+\.\d{3} s +\d+\.\d\dx", row)]
-    assert len(rows) == 5
+    assert len(rows) == 9
 
 
 def test_install_adds_what_the_lessons_lack_and_nothing_else(in_course, monkeypatch, capsys):

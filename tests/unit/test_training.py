@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy
 import pytest
@@ -371,3 +372,12 @@ def test_mixed_precision_where_it_is_asked_for():
 def test_settings_that_make_no_sense(wrong, message):
     with pytest.raises(ValueError, match=message):
         Settings(**wrong)
+
+
+def test_a_named_tuple_stays_one_when_it_is_moved():
+    class Both(NamedTuple):
+        first: torch.Tensor
+        second: torch.Tensor
+
+    moved = training.to_device((Both(torch.ones(2), torch.zeros(2)), [torch.ones(1)]), torch.device("cpu"))
+    assert type(moved[0]) is Both and moved[0].second.equal(torch.zeros(2)) and type(moved[1]) is list

@@ -7,5 +7,6 @@ old_skill    lesson 12's measure of what is forgotten: a search over passages
 adapters     lesson 13's answers in a log, baselines, chats and a choice of answers
 step_memory  lesson 13's training step in a process of its own: what it holds in memory
 tastes       lesson 18's programs beside a reward model, the best of n answers
+middles      lesson 19's task, a story's missing middle, and its judge, which does not look at length
 autotrain    what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

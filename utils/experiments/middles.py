@@ -17,8 +17,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from utils import generation
-from utils.small_models import texts
+from utils.alignment.policy import rollout
+from utils.generation import Sampling
 from utils.worlds import stories
 from utils.worlds.stories.parser import split
 
@@ -50,7 +50,7 @@ def tasks(count: int, split: str, name: str = "") -> list[Task]:
     """
     rng, found = Random(f"middles {split} {name}"), []
     while len(found) < count:
-        told = [sentence.english for sentence in texts.story(rng, split).sentences]
+        told = [sentence.english for sentence in stories.write(f"{split} {rng.getrandbits(60)}").sentences]
         task = Task(told[0], " ".join(told[1 : 1 + SENTENCES]), told[1 + SENTENCES])
         if not _sound(f"{task.beginning} {task.end}")[-1]:
             found.append(task)
@@ -63,11 +63,18 @@ def asked(task: Task) -> str:
 
 
 def ids_of(tokenizer, task: Task, answer: str | None = None) -> tuple[list[int], list[int]]:
-    """Prompt and answer (the story's own middle where none is given) as the model reads them; the answer with its end token."""
-    encode = tokenizer.backend_tokenizer.encode
-    prompt = encode(texts.turn(texts.USER, asked(task)) + texts.ASSISTANT, add_special_tokens=False).ids
-    said = task.middle if answer is None else answer
-    return prompt, encode(said + texts.END_OF_TURN, add_special_tokens=False).ids
+    """Prompt and answer (the story's own middle where none is given) as the model reads them, by the chat template.
+
+    The end of the turn is the answer's last token.
+    """
+    turns = [{"role": "user", "content": asked(task)}]
+    prompt = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    said = tokenizer.encode(task.middle if answer is None else answer, add_special_tokens=False)
+    return prompt, [*said, end_of_turn(tokenizer)]
+
+
+def end_of_turn(tokenizer) -> int:
+    return tokenizer.convert_tokens_to_ids("<|end|>")
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -103,7 +110,9 @@ def points(task: Task, answer: str) -> int:
 def problems(task: Task, answer: str) -> list[str]:
     """What the judge has against an answer, in words."""
     verdict = stories.judge(" ".join([task.beginning, *split(answer)[:SENTENCES], task.end]))
-    return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [reason for _, reason in verdict.contradictions]
+    return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [
+        reason for _, reason in verdict.contradictions
+    ]
 
 
 # ----------------------------------------------------------------------------------------------------------------------
@@ -125,19 +134,14 @@ def write(
 
     An answer that has no end token after `longest` is given as far as it came.
     """
-    end = tokenizer.convert_tokens_to_ids(texts.END_OF_TURN)
-    prompts = [ids_of(tokenizer, task)[0] for task in asked_for for _ in range(each)]
-    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))
-    generator, found = torch.Generator().manual_seed(seed), [[]] * len(prompts)
+    prompts = [prompt for task in asked_for for prompt in [ids_of(tokenizer, task)[0]] * each]
+    order = sorted(range(len(prompts)), key=lambda row: len(prompts[row]))  # rows of like length write together
+    generator, found, sampling = torch.Generator().manual_seed(seed), [[]] * len(prompts), Sampling(temperature=temperature)
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
-        width = max(len(prompts[row]) for row in rows)
-        ids = torch.tensor([[0] * (width - len(prompts[row])) + prompts[row] for row in rows])  # (B, T), filled up at the left
-        mask = torch.tensor([[False] * (width - len(prompts[row])) + [True] * len(prompts[row]) for row in rows])
-        sampling = generation.Sampling(temperature=temperature)
-        written = generation.generate(model, ids, longest, sampling, generator, mask=mask, end_id=end)[:, width:].tolist()
-        for row, answer in zip(rows, written):
-            found[row] = answer[: answer.index(end) + 1] if end in answer else answer
+        written = rollout(model, [prompts[row] for row in rows], longest, generator, end_of_turn(tokenizer), 0, sampling)
+        for row, ids, mask in zip(rows, *written):
+            found[row] = ids[mask].tolist()
     return found
 
 
@@ -151,7 +155,7 @@ def candidates(tokenizer, asked_for: Sequence[Task], answers: Sequence[list[int]
 
     Only answers of three whole sentences take part, each in one pair, and a pair's points differ.
     """
-    end, found = tokenizer.convert_tokens_to_ids(texts.END_OF_TURN), []
+    end, found = end_of_turn(tokenizer), []
     for number, task in enumerate(asked_for):
         ranked = []
         for answer in answers[number * each : (number + 1) * each]:

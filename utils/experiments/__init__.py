@@ -6,5 +6,7 @@ kept_steps   lesson 12's learning curve: which step of a training is kept, and w
 old_skill    lesson 12's measure of what is forgotten: a search over passages
 adapters     lesson 13's answers in a log, baselines, chats and a choice of answers
 step_memory  lesson 13's training step in a process of its own: what it holds in memory
+ngrams       lesson 16's baseline of a language model: counted bytes, smoothed
+in_context   lesson 16's tasks to be learned from a prompt, and a trivial program for them
 autotrain    what lesson 15's AutoTrain runs need where the Hub cannot be reached
 """

@@ -139,6 +139,20 @@ FAULTS = [
     Fault("generation.py", "range(len(stop)) if", "range(1) if", GENERATION + "a_stream_holds_back_what_may_still_change"),
     Fault("generation.py", "cache.keep(rows[going])", "pass", GENERATION + "beam_search_equals_generate"),
     Fault("generation.py", "length**length_penalty, texts", "length, texts", GENERATION + "beam_search_equals_generate"),
+    # --- n-grams: shorter stretches count by what stood before them, and nothing is lost
+    Fault(
+        "experiments/byte_grams.py",
+        "discount * different[known]",
+        "discount * 1",
+        "test_byte_grams.py::test_all_bytes_share_one",
+    ),
+    Fault(
+        "experiments/byte_grams.py",
+        "numpy.unique(_last(grams, size), return_counts=True)",
+        "numpy.unique(_last(grams, size), return_counts=True)[0], numpy.ones(len(numpy.unique(_last(grams, size))), int)",
+        "test_byte_grams.py::test_by_hand",
+    ),
+    Fault("experiments/in_context.py", "if word.endswith(old):", "if True:", "test_byte_grams.py::test_the_ends_of_words"),
     # --- isolated: what a tool made is fresh, or it is nothing
     Fault("isolated.py", "shutil.rmtree(target, ignore_errors=True)", "pass", ISOLATED + "an_old_file_is_deleted_first"),
     Fault(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from utils.experiments.in_context import TASKS, suffix_rule
 from utils.experiments.byte_grams import ByteGrams
+from utils.experiments.in_context import TASKS, suffix_rule
 
 TEXTS = ["abracadabra", "a cat sat on a mat", "cats and hats", "", "é à"]
 

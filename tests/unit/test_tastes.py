@@ -24,7 +24,10 @@ def test_the_best_of_n_is_the_mean_over_all_sets(n):
 
 def test_a_bag_of_words_finds_the_word_that_wins():
     words = {1: "cat", 2: "dog", 3: "sat", 4: "ran"}
-    text = lambda ids: " ".join(words[i] for i in ids)
+
+    def text(ids):
+        return " ".join(words[i] for i in ids)
+
     pairs = [([0], [1, 3], [2, 3]), ([0], [4, 1], [4, 2]), ([0], [1], [3, 4])]
     score = bag_of_words(pairs, text)
     assert score([1, 4]) > score([2, 4]) and score([3]) == pytest.approx(score([3, 3]) / 2)

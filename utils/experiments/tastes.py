@@ -20,7 +20,9 @@ def bag_of_words(pairs: Sequence[tuple], text: Callable[[list[int]], str]) -> Ca
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    counts = lambda ids: Counter(re.findall(r"\w+|[^\w\s]", text(ids)))
+    def counts(ids):
+        return Counter(re.findall(r"\w+|[^\w\s]", text(ids)))
+
     words = DictVectorizer()
     table = words.fit_transform([counts(ids) for _, *two in pairs for ids in two])
     apart = table[0::2] - table[1::2]
@@ -32,7 +34,7 @@ def best_of(n: int, scores: Tensor, values: Tensor) -> Tensor:
     """E[value of the answer with the highest score among n], over all sets of n of the m answers to each prompt.
 
     scores and values (prompts, m) -> (prompts,). The answer of rank i from below is the best of n in C(i, n - 1) of C(m, n)
-    sets, i = 0 ... m - 1. Raises ValueError for n > m. Source: Nakano et al., "WebGPT", 2021, arXiv 2112.09332, appendix.
+    sets, i = 0 ... m - 1. Raises ValueError for n > m.
     """
     m = scores.shape[1]
     if not 1 <= n <= m:

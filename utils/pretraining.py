@@ -40,6 +40,7 @@ MEANT = (
     ".*does not have many workers",
     r".*isinstance\(treespec, LeafSpec\)",
     ".*smaller than the logging interval",
+    ".*but have no `val_dataloader`",
 )
 
 

@@ -22,19 +22,23 @@ import urllib.request
 import venv
 import zipfile
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import packaging
 import psutil
 import pytest
+import safetensors.torch
 import torch
 from conftest import share_cache
 from nbformat import v4
 
+import utils.device
 from utils import io, lessons
-from utils.cli import bench, doctor, environment, lab, launcher, notebooks
+from utils.cli import bench, doctor, environment, lab, launcher, notebooks, pretrain
 from utils.io import CommandError
+from utils.worlds import stories
 
 ROOT = Path(__file__).resolve().parents[2]
 posix_only = pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent by a POSIX signal here")
@@ -1223,6 +1227,139 @@ def test_lab_that_does_not_start_says_why(course):
     result = command(course, "lab", "--no-browser")
     assert result.returncode == 1
     assert "error: JupyterLab did not start" in result.stderr and "a broken installation" in result.stderr
+
+
+# --- pretrain -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["--strategy", "fsdp"], "shards a model among CUDA GPUs, and there is none here. On a CPU: --strategy ddp"),
+        (["--devices", "3"], "8 rows a batch cannot be shared evenly by 3 devices on 1 nodes"),
+        (["--devices", "2", "--accumulate", "8"], "Give --rows a multiple of 16"),
+        (["--num-nodes", "2"], "MASTER_ADDR, MASTER_PORT, NODE_RANK are not set"),
+        (["--precision", "16"], "--precision 16 needs a CUDA GPU"),
+        (["--data", "tinystories"], "tinystories comes from the Hugging Face Hub"),
+    ],
+)
+def test_pretrain_says_what_cannot_be_had_here(monkeypatch, capsys, tmp_path, arguments, fragment):
+    monkeypatch.setenv("COURSE_HUB", "off")
+    monkeypatch.setattr(environment, "prepare", lambda: Path(sys.executable))
+    for name in ("MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(utils.device, "detect_device", lambda: "cpu")
+    assert launcher.main(["pretrain", "--out", str(tmp_path / "out"), *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("error: ") and printed.err.count("\n") == 1
+    assert fragment in printed.err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--devices", "0"], ["--devices", "two"], ["--strategy", "magic"], ["--size", "huge"]])
+def test_pretrain_refuses_bad_arguments(capsys, arguments):
+    assert launcher.main(["pretrain", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_pretrain_goes_on_only_with_the_same_training(tmp_path, monkeypatch):
+    plan = {"data": "stories", "size": "tiny", "steps": 20}
+    pretrain.begin(tmp_path, plan, fresh=False)
+    pretrain.begin(tmp_path, dict(plan), fresh=False)
+    with pytest.raises(CommandError, match=r"holds another training \(steps 20\)"):
+        pretrain.begin(tmp_path, plan | {"steps": 30}, fresh=False)
+    (tmp_path / "last.ckpt").touch()
+    pretrain.begin(tmp_path, plan | {"steps": 30}, fresh=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(CommandError, match="--fresh"):
+        pretrain.begin(tmp_path, plan, fresh=False)
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory) -> Callable[..., tuple[Path, str]]:
+    """A tiny GPT, ten steps, by the command: its folder and what was said. Packed files are made once."""
+    from utils.data import catalog, packed
+
+    folder, tokenizer = tmp_path_factory.mktemp("pretrained"), catalog.load_tokenizer("gpt-mini")
+    encode = lambda text: tokenizer.backend_tokenizer.encode(text).ids  # noqa: E731
+    rows = [stories.write(f"pretrain {number}").english for number in range(40)]
+    files = [packed.write(folder / f"{split}.tokens", rows, encode, 0, 3072).path for split in ("train", "validation")]
+
+    def start(name: str, *arguments: str, kill_at: str = "") -> tuple[Path, str]:
+        (folder / name).mkdir(exist_ok=True)
+        for file in files:
+            shutil.copy(file, folder / name)
+        line = [sys.executable, "-m", "utils", "pretrain", "--size", "tiny", "--steps", "10", "--out", str(folder / name)]
+        variables = child_variables(COURSE_DEVICE="cpu", COURSE_HUB="off", COURSE_THREADS="1", OMP_NUM_THREADS="1")
+        said = []
+        with subprocess.Popen(
+            [*line, *arguments], cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        ) as process:
+            for text in process.stdout:
+                said.append(text)
+                if kill_at and text.startswith(kill_at):
+                    process.kill()
+            errors = process.stderr.read()
+        assert process.returncode == (-signal.SIGKILL if kill_at else 0) and errors == "", errors
+        return folder / name, "".join(said)
+
+    return start
+
+
+def weights_in(folder: Path) -> torch.Tensor:
+    weights = safetensors.torch.load_file(folder / "model.safetensors")
+    return torch.cat([weights[name].flatten() for name in sorted(weights)])
+
+
+@posix_only
+@pytest.mark.slow
+def test_pretrain_killed_and_shared_is_the_same_training(pretrained):
+    whole, said = pretrained("whole")
+    assert "A GPT of 0.1 million weights, 10 steps of 512 tokens, on 1 x cpu" in said and "step 10 of 10: loss" in said
+    killed, _ = pretrained("killed", kill_at="step 4 of")
+    assert (killed / "last.ckpt").exists() and not (killed / "model.safetensors").exists()
+    pretrained("killed")
+    assert torch.equal(weights_in(whole), weights_in(killed))
+    two, said = pretrained("two", "--devices", "2")
+    assert "on 2 x cpu" in said and said.count("step 10 of 10") == 1
+    torch.testing.assert_close(weights_in(two), weights_in(whole), rtol=0, atol=1e-4)
+
+
+SHARDED = """
+import dataclasses, sys
+import torch
+from utils import pretraining, training
+from utils.models.gpt import GPT, GPT2
+
+folder, strategy, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
+torch.set_num_threads(1)
+torch.manual_seed(0)
+model = GPT(3072, dataclasses.replace(GPT2, width=32, heads=2, hidden=64, layers=2, dropout=0.0), 64)
+module = pretraining.LanguageModel(model, training.Settings(6, warmup=2), model.decoder.blocks, 1e-2)
+data = pretraining.PackedText({"train": f"{folder}/train.tokens"}, 64, 8, 6)
+how = pretraining.fsdp_strategy(devices) if strategy == "fsdp" else strategy
+pretraining.fit(module, data, folder, save_every=2, accelerator="cpu", devices=devices, strategy=how)
+pretraining.save(pretraining.Path(folder))
+"""
+
+
+@posix_only
+@pytest.mark.slow
+def test_shards_on_two_processes_are_the_same_training(pretrained, tmp_path):
+    """FSDP's code on a CPU with gloo, which the command leaves to GPUs."""
+    source, _ = pretrained("whole")
+    (tmp_path / "sharded.py").write_text(SHARDED)
+    for strategy, devices in (("auto", 1), ("fsdp", 2)):
+        shutil.copytree(source, tmp_path / strategy, ignore=lambda _, names: [n for n in names if not n.endswith(".tokens")])
+        done = subprocess.run(
+            [sys.executable, str(tmp_path / "sharded.py"), str(tmp_path / strategy), strategy, str(devices)],
+            env=child_variables(PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1"),
+            capture_output=True,
+            encoding="utf-8",
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+    torch.testing.assert_close(weights_in(tmp_path / "fsdp"), weights_in(tmp_path / "auto"), rtol=0, atol=1e-4)
 
 
 # --- a fresh clone ------------------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ FAULTS = [
         GPT + "left_padding_changes_nothing_and_equals_transformers",
     ),
     Fault("models/transformer.py", "past - mask.int()", "0 - mask.int()", GPT + "with_cache_equals_all_at_once"),
-    Fault("positions.py", ".clamp(min=0)", "", GPT + "left_padding_changes_nothing_and_equals_transformers"),
+    Fault("positions.py", ".clamp(min=0)", "", "test_positions.py::test_places_of_rows_that_begin_with_padding"),
     Fault("attention.py", "causal and x.shape[1] > 1", "causal and x.shape[1] > 3", GPT + "with_cache_equals_all_at_once"),
     Fault("models/gpt.py", "past - mask.int()", "0 - mask.int()", GPT + "the_short_way_of_a_single_token_computes_the_same"),
     Fault("models/gpt.py", "!= GPT2:", "is None:", GPT + "the_short_way_is_that_of_gpt2_alone"),
@@ -599,12 +599,7 @@ FAULTS = [
         "dtype=torch.float32, device=device) / (size + 2))",
         "test_positions.py::test_sinusoids_are_the_papers",
     ),
-    Fault(
-        "positions.py",
-        "self.weight[start : start + length]",
-        "self.weight[:length]",
-        "test_positions.py::test_learned_positions",
-    ),
+    Fault("positions.py", "self.weight[start:end]", "self.weight[: end - start]", "test_positions.py::test_learned_positions"),
     Fault("positions.py", "share * (distance > 0)", "share * (distance < 0)", "test_positions.py::test_buckets_equal_t5"),
     Fault(
         "positions.py",
@@ -668,7 +663,7 @@ FAULTS = [
         "test_transformer.py::test_greedy_with_cache_equals_greedy_without",
     ),
     Fault(
-        "models/transformer.py", "self.embedding(ids, start=_past(caches))", "self.embedding(ids)", "test_parts.py::test_gpt2"
+        "models/transformer.py", "start = past = _past(caches)", "start, past = 0, _past(caches)", "test_parts.py::test_gpt2"
     ),
     Fault("models/transformer.py", "positions, config.dropout, config.scaled", "positions, 0.0, config.scaled", DROPOUT),
     Fault("models/transformer.py", "config.bias, config.dropout, rotate", "config.bias, 0.0, rotate", DROPOUT),
@@ -724,7 +719,7 @@ FAULTS = [
     Fault(
         "models/bert.py",
         "self.embedding(ids, segments=segments)",
-        "self.embedding(ids)",
+        "start, past = 0, _past(caches)",
         BERT + "both_heads_equal_transformers",
     ),
     Fault(

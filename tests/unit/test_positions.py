@@ -32,6 +32,7 @@ from utils.positions import (
     linear_frequencies,
     llama3_frequencies,
     ntk_frequencies,
+    places_from,
     relative_position_bucket,
     rope_frequencies,
     sinusoidal,
@@ -41,6 +42,11 @@ from utils.positions import (
 B, T, C, H = 2, 7, 24, 3
 D = C // H
 quick = settings(max_examples=25, deadline=None)
+
+
+def test_places_of_rows_that_begin_with_padding():
+    assert places_from(3, 4).tolist() == [3, 4, 5, 6]
+    assert places_from(torch.tensor([-2, 0, 3]), 4).tolist() == [[0, 0, 0, 1], [0, 1, 2, 3], [3, 4, 5, 6]]
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,10 @@
 errors, losses = numpy.array(errors), numpy.array(losses)
-plots.show(figures.means(losses), alt="Twenty batches: the mean of means lies above the mean over tokens in most of them.")
+plots.show(figures.means(losses), alt="Twenty batches: the mean of means lies off the mean over all tokens, on both sides.")
 print(f"gradient off by: weighted by tokens, less than 0.001 %: {errors[:, 0].max() < 1e-5}; mean of means {numpy.median(errors[:, 1]):.0%} in the median")
-above = int((losses[:, 1] > losses[:, 0]).sum())
-print(f"the mean of means is the larger one in {above} of 20 batches")
-assert errors[:, 0].max() < 1e-5 and numpy.median(errors[:, 1]) > 0.02
+assert errors[:, 0].max() < 1e-5 and numpy.median(errors[:, 1]) > 0.04 and (losses[:, 1] > losses[:, 0]).sum() in range(4, 17)
 
 # %% [markdown]
-# Each dot is a batch. The error is no noise that averages out: short sentences, whose tokens are harder to guess from so little text, weigh more in every batch. Transformers' `Trainer` had it until 2024 ([pull request 34191](https://github.com/huggingface/transformers/pull/34191));
+# Each dot is a batch, and the gray line is where both agree. The losses differ to both sides, so a loss curve shows nothing; the gradient goes another way at every step, since the tokens of short sentences weigh more. Transformers' `Trainer` had it until 2024 ([pull request 34191](https://github.com/huggingface/transformers/pull/34191));
 # in Lightning it is open ([21386](https://github.com/Lightning-AI/pytorch-lightning/pull/21386)), so there it is yours to weigh. Between processes the same holds: DDP takes the mean of the processes' means.
 
 # %% [markdown]

@@ -8,11 +8,11 @@
 sixteen = {}
 torch.manual_seed(0)
 mixed = GPT(V, CONFIG, T)
+exact = loss_of(mixed, windows)
 with torch.autocast("cpu", torch.bfloat16):
     for name, module in (("matrix", mixed.decoder.blocks[0].feed_forward.inner), ("head", mixed.head)):
         module.register_forward_hook(lambda module, given, output, name=name: sixteen.__setitem__(name, output.dtype))
     inexact = F.cross_entropy(mixed(windows[:, :-1]).flatten(0, 1).float(), windows[:, 1:].flatten())
-exact = loss_of(mixed, windows)
 print(f"1 + 0.003 in bfloat16: {(torch.tensor(1.0, dtype=torch.bfloat16) + 0.003).item()}; matrices give {sixteen['matrix']}, "
       f"weights are {mixed.head.weight.dtype}; loss {exact.item():.2f}, in mixed precision {inexact.item():.2f}")
 assert sixteen["matrix"] == torch.bfloat16 and abs(exact - inexact) < 0.02

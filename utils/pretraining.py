@@ -321,7 +321,7 @@ def fit(
         max_epochs=1,  # the loader counts steps, and not epochs
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip,
-        val_check_interval=settings.evaluate_every * settings.accumulate,
+        val_check_interval=min(settings.evaluate_every, settings.steps) * settings.accumulate,
         callbacks=[checkpoint, RandomStates(), FiniteGradients(), LearningRateMonitor("step"), *callbacks],
         logger=[CSVLogger(folder, "log"), TensorBoardLogger(folder, "tensorboard", "")],
         log_every_n_steps=log_every,

@@ -37,7 +37,7 @@ planted_faults.FAULTS = [
     Fault("attention.py", "no such line", "", {masks!r}),
     Fault("attention.py", "return", "", {masks!r}),
     Fault("attention.py", ".tril(diagonal=past)", ".triu(diagonal=past)", {masks!r}),
-    Fault("attention.py", "import functools\\n", "import no_such_module\\n", {masks!r}),
+    Fault("attention.py", "import math\\n", "import no_such_module\\n", {masks!r}),
 ]
 sys.exit(planted_faults.main([]))
 """

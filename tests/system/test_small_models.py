@@ -589,19 +589,24 @@ AUTOMATIC = {"masked": "AutoModelForMaskedLM", "text-to-text": "AutoModelForSeq2
 
 @pytest.mark.slow
 def test_the_models_load_with_nothing_of_the_course(tmp_path):
-    """And in less than a second, once the libraries are imported; by the processor's clock, with room for a slower one."""
-    models = {str(recipes.FOLDER / name): AUTOMATIC.get(recipes.read(name).kind, "AutoModelForCausalLM") for name in TRAINED}
+    """And in less than a second, once the libraries are imported; by the processor's clock, with room for a slower one.
+
+    The first model is loaded twice: what the library imports at the first load is not the model's.
+    """
+    models = [(str(recipes.FOLDER / name), AUTOMATIC.get(recipes.read(name).kind, "AutoModelForCausalLM")) for name in TRAINED]
     script = f"""
 import sys, time, transformers
-for folder, kind in {models!r}.items():
+seconds = {{}}
+for folder, kind in {[*models[:1], *models]!r}:
     automatic = getattr(transformers, kind)
     start = time.process_time()
     model, report = automatic.from_pretrained(folder, output_loading_info=True)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    assert time.process_time() - start < 10, folder
+    seconds[folder] = time.process_time() - start
     assert not report["missing_keys"] and not report["unexpected_keys"] and str(model.dtype) == "torch.float32"
     text = tokenizer.decode(tokenizer("Mia found a kite.").input_ids, skip_special_tokens=True)
     assert text.lower() == "mia found a kite."
+assert max(seconds.values()) < 5, seconds
 assert not any(module.partition(".")[0] == "utils" for module in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)

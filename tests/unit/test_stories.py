@@ -353,10 +353,11 @@ def test_strangers_are_found(some):
     ],
     ids=str.__len__,
 )
-def test_any_text_is_judged_within_a_second(text):
+def test_no_text_takes_long_to_judge(text):
+    """Well under a second of an idle processor; a search that goes back and forth would take minutes."""
     start = time.process_time()
     stories.judge(text)
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
 
 
 def test_a_lead_without_a_sentence_is_rejected():

@@ -99,6 +99,12 @@ FAULTS = [
         "models/gpt.py", "type(module) not in PLAIN", "False", GPT + "the_short_way_is_left_where_a_module_does_something_else"
     ),
     # --- generation: which tokens stay, who has ended, what is shown
+    Fault(
+        "generation.py",
+        "position_ids=places).last_hidden_state",
+        "position_ids=None).last_hidden_state",
+        GENERATION + "a_model_of_the_library_writes_here_what_it_writes_there",
+    ),
     Fault("generation.py", "<= 1 - p", "< p", GENERATION + "processors_by_hand"),
     Fault("generation.py", "logits < last", "logits <= last", GENERATION + "each_processor_equals_transformers"),
     Fault("generation.py", "p * probabilities.amax(-1, keepdim=True)", "p", GENERATION + "each_processor_equals_transformers"),

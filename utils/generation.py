@@ -7,6 +7,7 @@
     stream                       the text of one continuation, piece by piece as it is written
     stop_at                      ends a row where its text has one of some strings
     beam_search, search_beams    the likeliest continuations: of a language model; of anything that gives logits
+    LibraryModel                 lets a causal model of Transformers write here
 
 A language model here is what utils.models.transformer.DecoderOnly is: its `reader` reads new ids and gives vectors (B, T, C),
 `head` makes logits of them. In a batch of prompts the shorter ones are filled up at their
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from transformers import DynamicCache, PreTrainedModel
 
 from utils.attention import KeyValueCache
 
@@ -184,6 +186,25 @@ def next_tokens(
             ids = token[:, None]
     finally:
         model.train(training)
+
+
+class LibraryModel(nn.Module):
+    """A causal model of Transformers as `next_tokens` and `stream` ask for it: a reader that keeps its cache, and a head."""
+
+    def __init__(self, model: PreTrainedModel):
+        super().__init__()
+        self.body, self.head = model.base_model, model.get_output_embeddings()
+
+    def reader(self, longest: int) -> Callable[[Tensor, Tensor | None], Tensor]:
+        """As DecoderOnly.reader. Positions count from each row's first real token; the cache grows, whatever `longest`."""
+        cache = DynamicCache(config=self.body.config)
+
+        def read(ids: Tensor, mask: Tensor | None = None) -> Tensor:
+            places = None if mask is None else (mask.long().cumsum(1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+            mask = None if mask is None else mask.long()
+            return self.body(ids, past_key_values=cache, attention_mask=mask, position_ids=places).last_hidden_state
+
+        return read
 
 
 def stop_at(strings: Sequence[str], decode: Callable[[list[int]], str]) -> Callable[[Tensor], Tensor]:

@@ -10,7 +10,7 @@ from transformers.generation import logits_process
 from transformers.generation.utils import GenerationMixin
 
 from utils import generation
-from utils.generation import GREEDY, Sampling, beam_search, generate, next_tokens, search_beams, stop_at, stream
+from utils.generation import GREEDY, LibraryModel, Sampling, beam_search, generate, next_tokens, search_beams, stop_at, stream
 
 IDS = torch.tensor([[1, 2, 2, 5], [7, 0, 3, 3]])
 
@@ -108,6 +108,19 @@ def test_greedy_equals_generate_with_and_without_left_padding(penalty):
         assert found[row, T:].equal(alone[0, real.sum() :])
     if penalty == 1.0:
         assert found.equal(theirs_continue(theirs, ids, 20, mask))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_a_model_of_the_library_writes_here_what_it_writes_there(kind):
+    theirs = models()[0]
+    if kind == "llama":
+        sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+        torch.manual_seed(0)
+        config = transformers.LlamaConfig(vocab_size=V, **sizes, num_key_value_heads=2, initializer_range=0.5)
+        theirs = transformers.LlamaForCausalLM(config).eval()
+    ids, mask = batch()
+    assert generate(LibraryModel(theirs), ids, 12).equal(theirs_continue(theirs, ids, 12))
+    assert generate(LibraryModel(theirs), ids, 12, mask=mask).equal(theirs_continue(theirs, ids, 12, mask))
 
 
 def test_a_row_that_has_ended_is_filled_up():

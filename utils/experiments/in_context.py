@@ -1,14 +1,17 @@
 """Lesson 16's tasks to be learned from examples in a prompt: pairs of words, and a trivial program for the same examples.
 
 TASKS        name -> thirty pairs (word, answer); a list of this course
+split_of     a task's pairs, divided at random into those for the prompt and those that are asked
 suffix_rule  what a program answers that only looks at how the examples' words end
+measured     shares of right answers: by the number of examples, by their order, with exchanged answers, by the program
 """
 
 from __future__ import annotations
 
 import os.path
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 _WORDS = {
     "capital": """France Paris, Italy Rome, Spain Madrid, Germany Berlin, Japan Tokyo, China Beijing, Egypt Cairo,
@@ -55,3 +58,36 @@ def suffix_rule(examples: Sequence[tuple[str, str]], word: str) -> str:
         if word.endswith(old):
             return word[: len(word) - len(old)] + new
     return word
+
+
+def split_of(task: str, seed: int) -> tuple[list, list]:
+    """Eight pairs for the prompt, and the other 22, which are asked."""
+    shown = Random(f"{task} {seed}").sample(TASKS[task], 8)
+    return shown, [pair for pair in TASKS[task] if pair not in shown]
+
+
+def measured(right: Callable[[list, list], list[bool]], draws: int, orders: int) -> dict[str, dict]:
+    """Shares of right answers of each task, one for each draw of examples.
+
+    right(examples, asked) says of each asked pair whether it is answered rightly after these examples. "accuracy" and
+    "program" (the suffix rule): task -> number of examples -> shares. "exchanged": four examples whose answers have moved on
+    by one. "orders": of the first four draws, four examples in so many random orders.
+    """
+
+    def share(flags):
+        return round(sum(flags) / len(flags), 4)
+
+    found = {key: {task: {} for task in TASKS} for key in ("accuracy", "program", "exchanged", "orders")}
+    for task in TASKS:
+        splits = [split_of(task, seed) for seed in range(draws)]
+        for k in (0, 1, 2, 4, 8):
+            found["accuracy"][task][k] = [share(right(shown[:k], asked)) for shown, asked in splits]
+            by_rule = [[suffix_rule(shown[:k], word) == answer for word, answer in asked] for shown, asked in splits]
+            found["program"][task][k] = [share(flags) for flags in by_rule]
+        moved = [[(pair[0], other[1]) for pair, other in zip(shown[:4], shown[1:4] + shown[:1])] for shown, _ in splits]
+        found["exchanged"][task] = [share(right(pairs, asked)) for pairs, (_, asked) in zip(moved, splits)]
+        found["orders"][task] = [
+            [share(right(Random(f"{order}").sample(shown[:4], 4), asked)) for order in range(orders)]
+            for shown, asked in splits[:4]
+        ]
+    return found

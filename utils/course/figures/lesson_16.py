@@ -12,15 +12,14 @@ METHODS = {"top_k": plots.BLUE, "top_p": plots.VERMILION, "min_p": plots.GREEN}
 def answer(ablation: dict, learned: dict):
     """The lesson's result: cost of the repeated half with and without some heads; answers right by number of examples.
 
-    ablation: name -> (mean, low, high) of nats a token. learned: task -> {number of examples: (mean, low, high)}.
+    ablation: "whole", "induction 8", "random 8" -> (mean, low, high) of nats a token. learned: task -> {number of examples: (mean, low, high)}.
     """
     figure, (left, right) = plots.figure(columns=2, width=11, height=3.6, width_ratios=(1, 1.35))
     for row, (value, low, high) in enumerate(reversed(ablation.values())):
         left.plot([low, high], [row, row], color=plots.COLORS[row % 3])
         left.plot(value, row, "o", color=plots.COLORS[row % 3])
-    left.set(
-        yticks=range(len(ablation)), yticklabels=list(reversed(ablation)), ylim=(-0.5, len(ablation) - 0.5), xlim=(0, None)
-    )
+    labels = ["without 8 other heads", "without 8 induction heads", "whole"]
+    left.set(yticks=range(len(ablation)), yticklabels=labels, ylim=(-0.5, len(ablation) - 0.5), xlim=(0, None))
     left.set(xlabel="nats a token, second time", title="it copies by a few heads")
     by_examples(right, learned)
     right.set_title("it learns tasks from examples in the prompt")

@@ -2,6 +2,7 @@
 
     bootstrap_interval                   how far a score would move on another test set of the same kind
     mean_interval, gain_interval         the same for a number per row: its mean, and the gain of one method over another
+    ratio_interval                       the same for the ratio of two sums over the rows, such as bits a byte
     paired_bootstrap, mcnemar            is one model better than another, on the same rows?
     expected_calibration_error, reliability_curve           do the probabilities hold?
     exact, token_f1                      a text against the wanted one, as SQuAD scores answers
@@ -99,6 +100,17 @@ def mean_interval(scores: Sequence[float], seed: int = 0) -> Interval:
     """The mean of a number per row, such as 1 where an answer is right, with its 95 % bootstrap interval over the rows."""
     scores, rows = numpy.asarray(scores, dtype=float), numpy.arange(len(scores))
     return bootstrap_interval(lambda _, drawn: scores[drawn].mean(), rows, rows, seed)
+
+
+def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int = 0) -> Interval:
+    """sum(above) / sum(below) over rows that belong together, such as bits and bytes of texts, with its bootstrap interval.
+
+    Raises ValueError where they have not equally many rows.
+    """
+    if len(above) != len(below):
+        raise ValueError(f"{len(above)} and {len(below)} numbers: a ratio needs both of each row.")
+    above, below, rows = numpy.asarray(above, dtype=float), numpy.asarray(below, dtype=float), numpy.arange(len(above))
+    return bootstrap_interval(lambda _, drawn: above[drawn].sum() / below[drawn].sum(), rows, rows, seed)
 
 
 def gain_interval(first: Sequence[float], second: Sequence[float], seed: int = 0) -> Interval:

@@ -136,6 +136,16 @@ def test_intervals_are_of_means_and_a_constant_gain_is_sure():
         metrics.gain_interval(scores, scores[:-1])
 
 
+def test_a_ratio_is_of_sums_and_a_constant_one_is_sure():
+    bits, sizes = numpy.random.default_rng(0).random((2, 40)) + 0.5
+    found = metrics.ratio_interval(bits, sizes)
+    assert found.value == pytest.approx(bits.sum() / sizes.sum()) and found.low < found.value < found.high
+    sure = metrics.ratio_interval(3 * sizes, sizes)
+    assert (sure.value, sure.low, sure.high) == pytest.approx((3, 3, 3))
+    with pytest.raises(ValueError, match="both of each row"):
+        metrics.ratio_interval(bits, sizes[:-1])
+
+
 @pytest.mark.parametrize("a, b", [(0, 0), (3, 3), (1, 9), (0, 12), (15, 4)])
 def test_mcnemar_equals_the_binomial_test(a, b):
     from scipy.stats import binomtest

@@ -12,7 +12,8 @@ METHODS = {"top_k": plots.BLUE, "top_p": plots.VERMILION, "min_p": plots.GREEN}
 def answer(ablation: dict, learned: dict):
     """The lesson's result: cost of the repeated half with and without some heads; answers right by number of examples.
 
-    ablation: "whole", "induction 8", "random 8" -> (mean, low, high) of nats a token. learned: task -> {number of examples: (mean, low, high)}.
+    ablation: "whole", "induction 8", "random 8" -> (mean, low, high) of nats a token.
+    learned: task -> {number of examples: (mean, low, high)}.
     """
     figure, (left, right) = plots.figure(columns=2, width=11, height=3.6, width_ratios=(1, 1.35))
     for row, (value, low, high) in enumerate(reversed(ablation.values())):

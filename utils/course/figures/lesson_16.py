@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy
 
 from utils.course import plots
@@ -21,6 +23,8 @@ def answer(ablation: dict, learned: dict):
         left.plot(value, row, "o", color=plots.COLORS[row % 3])
     labels = ["without 8 other heads", "without 8 induction heads", "whole"]
     left.set(yticks=range(len(ablation)), yticklabels=labels, ylim=(-0.5, len(ablation) - 0.5), xlim=(0, None))
+    left.axvline(math.log(49_152), color=plots.BLACK, linestyle=":", linewidth=1.2)
+    left.text(math.log(49_152) - 0.2, len(ablation) - 0.6, "guessing", fontsize=8, ha="right")
     left.set(xlabel="nats a token, second time", title="it copies by a few heads")
     by_examples(right, learned)
     right.set_title("it learns tasks from examples in the prompt")
@@ -106,14 +110,16 @@ def times(lengths: list[int], without: list[float], with_cache: list[float]):
     figure, axis = plots.figure(width=7, height=3.0)
     axis.plot(lengths, without, "o-", color=plots.VERMILION, label="everything anew for each token")
     axis.plot(lengths, with_cache, "o-", color=plots.BLUE, label="with a cache")
-    axis.set(xlabel="tokens written", ylabel="seconds", ylim=(0, None), title="one row grows faster than its length")
+    axis.set(
+        xlabel="tokens written", ylabel="seconds", ylim=(0, None), title="without a cache, time grows faster than the text"
+    )
     axis.legend(fontsize=9)
     return figure
 
 
 def bits(results: dict):
     """Bits a byte with intervals, a panel for each text: text -> name -> (value, low, high)."""
-    figure, axes = plots.figure(columns=len(results), width=11, height=2.6)
+    figure, axes = plots.figure(columns=len(results), width=11, height=2.6, sharex=True)
     for axis, (text, rows) in zip(axes, results.items()):
         for row, (value, low, high) in enumerate(reversed(rows.values())):
             color = plots.BLACK if "counted" in list(reversed(rows))[row] else plots.BLUE
@@ -139,8 +145,8 @@ def heads(scores, chosen: list[tuple[int, int]], attention, pieces: list[str]):
 def lens(words: list[list[str]], layers: list[int], pieces: list[str], shares, agree: dict):
     """Left: the likeliest next token after some layers, at each place. Right: how often that is the last layer's choice."""
     figure, (left, right) = plots.figure(columns=2, width=11.5, height=4.2, width_ratios=(2.2, 1))
-    plots.heatmap(left, shares, [f"layer {layer}" for layer in layers], pieces, limits=(0, 1))
-    left.set(aspect="auto", title="the likeliest next token, read after each layer")
+    plots.heatmap(left, shares, layers, pieces, limits=(0, 1))
+    left.set(aspect="auto", ylabel="layers passed", title="the likeliest next token, read after each layer")
     for row, line in enumerate(words):
         for column, word in enumerate(line):
             color = "black" if shares[row, column] > 0.6 else "white"

@@ -341,7 +341,7 @@ def fit(
 
 
 def logged(folder: str | Path) -> dict[str, dict[int, float]]:
-    """name -> {step: value} of what `fit` logged: a training that was resumed has several CSV files, and the later one counts."""
+    """name -> {step: value} of what `fit` logged. A resumed training has several CSV files; the later one counts."""
     found: dict[str, dict[int, float]] = {}
     for path in sorted(Path(folder).glob("log/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1])):
         with path.open(encoding="utf-8", newline="") as file:

@@ -35,9 +35,7 @@ def go_on(model: nn.Module, tokenizer, beginnings: Sequence[str], places: int, t
     ids = torch.tensor([[end] * (longest - len(row)) + row for row in rows])  # (B, T)
     mask = torch.tensor([[False] * (longest - len(row)) + [True] * len(row) for row in rows])
     generator = torch.Generator().manual_seed(seed)
-    new = generate(
-        model, ids, places - longest, Sampling(temperature), generator=generator, mask=mask, end_id=end, pad_id=end
-    )
+    new = generate(model, ids, places - longest, Sampling(temperature), generator=generator, mask=mask, end_id=end, pad_id=end)
     return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in new[:, longest:].tolist()]
 
 

@@ -42,6 +42,7 @@ MEANT = (
     r".*isinstance\(treespec, LeafSpec\)",
     ".*smaller than the logging interval",
     ".*but have no `val_dataloader`",
+    ".*across ranks is zero",
 )
 
 

@@ -151,14 +151,16 @@ assert same_windows == len(held_out)
 # %% [markdown]
 # ## 2. What a token costs
 #
-# Before you train: how much can two minutes do? A matrix of $n \times m$ weights costs $nm$ multiplications and $nm$ additions for a token forward. Backward costs twice
-# that: once for the gradient of what came in, once for that of the weights. So $N$ weights in matrices make $6N$ operations (*FLOP*) a token. A GPT
-# with $L$ layers of width $C$ has $N = 12 L C^2 + VC$: in a layer 4 matrices of $C \times C$ in attention and two of $C \times 4C$, at the end the head. The scores have no weights: each of $T$ keys costs $2C$ forward, and as much again for
-# the weighted sum. Together
+# Before you train: how much can two minutes do? A matrix of $n \times m$ weights costs $nm$ multiplications and $nm$ additions for a token forward.
+# Backward costs twice that: once for the gradient of what came in, once for that of the weights. So $W$ weights in matrices make $6W$ operations
+# (*FLOP*) a token. A GPT with $N$ layers of width $C$ and a vocabulary of $V$ has $W = 12 N C^2 + VC$: in a layer 4 matrices of $C \times C$ in
+# attention and two of $C \times 4C$, at the end the head. The scores have no weights: each of $T$ keys costs $2C$ forward, and as much again for the
+# weighted sum. Together
 #
-# $$ \text{FLOP a token} = 6 \left( 12 L C^2 + V C \right) + 12\, L\, T\, C . $$
+# $$ \text{FLOP a token} = 6 \left( 12 N C^2 + V C \right) + 12\, N\, T\, C . $$
 #
-# By hand, with $C = 4$, $L = 1$, $V = 10$, $T = 8$: $6\,(192 + 40) + 12 \cdot 32 = 1{,}392 + 384 = 1{,}776$.
+# By hand, with $C = 4$, $N = 1$, $V = 10$, $T = 8$: $6\,(192 + 40) + 12 \cdot 32 = 1{,}392 + 384 = 1{,}776$. (Papers write $6N$, with $N$ for the
+# weights; in this course $N$ counts layers.)
 
 # %%
 import dataclasses
@@ -171,8 +173,8 @@ from utils.models.gpt import GPT, GPT2
 CONFIG = dataclasses.replace(GPT2, width=128, heads=4, hidden=512, layers=3, dropout=0.0)
 
 
-def flops_a_token(V, C, L, T):
-    return 6 * (12 * L * C**2 + V * C) + 12 * L * T * C
+def flops_a_token(V, C, N, T):
+    return 6 * (12 * N * C**2 + V * C) + 12 * N * T * C
 
 
 def loss_of(model, windows):  # (B, T + 1) -> the mean over B T tokens
@@ -309,10 +311,10 @@ def muon(model, matrix_rate=1.5e-2, rate=4e-3):
     return optimizers.MuonAndAdamW(matrices, others, matrix_rate, rate, weight_decay=0.05)
 
 # %% [markdown]
-# Is it worth it? The *recorded run* trains with both, three rates each and two seeds, for 80 steps of 1,536 tokens: a tenth of what section 5 gives.
+# Is it worth it? The *recorded run* trains with both, three rates each and two seeds, for 60 steps of 1,536 tokens.
 
 # %%
-SHORT = 80
+SHORT = 60
 
 
 def held_out_loss(optimizer, rate, seed):
@@ -675,7 +677,7 @@ plots.show(figures.means(losses), alt="Twenty batches: the mean of means against
 above = int((losses[:, 1] > losses[:, 0]).sum())
 print(f"gradient off by: weighted by tokens, less than 0.001 %: {errors[:, 0].max() < 1e-5}; "
       f"mean of means {numpy.median(errors[:, 1]):.0%} in the median; its loss is the larger one in {above} of 20 batches")
-assert errors[:, 0].max() < 1e-5 and numpy.median(errors[:, 1]) > 0.02
+assert errors[:, 0].max() < 1e-5 and numpy.median(errors[:, 1]) > 0.04 and 4 < above < 16
 
 # %% [markdown]
 # Each dot is a batch, and the gray line is where both agree. The losses differ to both sides, so a loss curve shows nothing; the gradient goes another way at every step, since the tokens of short sentences weigh more. Transformers' `Trainer` had it until 2024 ([pull request 34191](https://github.com/huggingface/transformers/pull/34191));
@@ -765,13 +767,13 @@ assert half[1] == torch.bfloat16 and abs(half[0] - full[0]) < 0.02
 # |---|---|
 # | `xz` | compresses: training text and test text together, less the training text alone |
 # | n-grams | counts of the training text of the same kind, the best order of 1 to 5 |
-# | GPT, this lesson's | 400 steps on the training texts of both kinds |
+# | GPT, this lesson's | 250 steps on the training texts of both kinds |
 # | `gpt-mini` | 6,500 steps, one in seven on the documentation, and no film sentence |
 #
-# These are recorded. Readable English is not to be expected of a minute's training; the question is where the curve stands beside programs that do not train.
+# These are recorded. Readable English is not to be expected of less than a minute's training; the question is where the curve stands beside programs that do not train.
 
 # %% tags=["more"]
-LONG = 400
+LONG = 250
 ENGLISH = {"documentation": catalog.load("python-docs"), "films": films}
 both_kinds = [text for rows in ENGLISH.values() for text in rows["train"]["text"]]
 
@@ -791,7 +793,7 @@ class Look(lightning.Callback):
 def pretrain_english(seed):
     file = packed.write(work / "english.tokens", both_kinds, encode, END, V)
     torch.manual_seed(seed)
-    model, look = GPT(V, CONFIG, T), Look((50, 100, 200, LONG))
+    model, look = GPT(V, CONFIG, T), Look((50, 120, LONG))
     plan = training.Settings(LONG, learning_rate=4e-3, warmup=20, final_rate=0.05)
     loader = Numbered(training.Shuffled(packed.Packed(file.path, T), ROWS, torch.stack, seed), LONG)
     lightning.Trainer(**BARE, gradient_clip_val=1.0, callbacks=[look]).fit(Pretraining(model, plan, muon(model)), loader)
@@ -873,10 +875,10 @@ cost = pretraining.flops_a_token(len(big), candidate.config.width, candidate.con
 watch = pretraining.Throughput(10, cost, pretraining.peak_flops(run.device))
 data = pretraining.PackedText({"train": work / "large.tokens"}, window_size, rows, steps, accumulate)
 module = pretraining.LanguageModel(candidate, plan, candidate.decoder.blocks, matrix_rate=6e-4 if large else 1.5e-2)
-pretraining.fit(module, data, work / "large", [watch], accelerator={"cuda": "gpu"}.get(run.device, run.device),
+pretraining.fit(module, data, work / "large", [watch], log_every=steps // 10, accelerator={"cuda": "gpu"}.get(run.device, run.device),
                 devices=1, precision=kind if large else "32-true")  # fmt: skip
 seen = {name: list(steps.values()) for name, steps in pretraining.logged(work / "large").items()}
-print(f"loss {seen['loss'][0]:.2f} -> {seen['loss'][-1]:.2f}; {seen['tokens_a_second'][-1]:,.0f} tokens a second, "
+print(f"loss {seen['loss'][0]:.3f} -> {seen['loss'][-1]:.3f}; {seen['tokens_a_second'][-1]:,.0f} tokens a second, "
       f"MFU {seen['mfu'][-1]:.0%}")
 
 # %% [markdown] tags=["more"]
@@ -886,7 +888,7 @@ print(f"loss {seen['loss'][0]:.2f} -> {seen['loss'][-1]:.2f}; {seen['tokens_a_se
 # %% [markdown] tags=["predict"]
 # ## 14. Where it goes wrong
 #
-# **A NaN, and the way back.** One bad batch is enough. Here the labels of batch 7 are all $-100$: no token is asked for, the mean over nothing is $0/0$. Lightning goes on.
+# **A NaN, and the way back.** One bad batch is enough. Here the loss is a masked mean, as many programs write it: the losses times 1 or 0, over the number of ones. The labels of batch 7 are all $-100$: no token is asked for, and the mean over nothing is $0/0$. Lightning goes on.
 #
 # **Predict.** After batch 7 come twelve good ones. How many of the model's weights are numbers at the end? And what is in the newest checkpoint?
 
@@ -900,7 +902,9 @@ def film_batch(number):
 class Labelled(Pretraining):
     def training_step(self, batch, number):
         ids, labels = batch
-        return F.cross_entropy(self.model(ids).flatten(0, 1), labels.flatten(), ignore_index=-100)
+        asked = (labels != -100).float()  # (B, T)
+        losses = F.cross_entropy(self.model(ids).transpose(1, 2), labels.clamp(min=0), reduction="none")
+        return (losses * asked).sum() / asked.sum()
 
 
 def train_on_films(name, batch_at=film_batch, *callbacks):
@@ -1050,7 +1054,7 @@ check_windows_of(windows_of_solution)
 #
 # <details><summary>Hint</summary>
 #
-# $6 N$ FLOP a token. What the devices really do in a second is their number times the peak times the MFU.
+# 6 FLOP a weight and token. What the devices really do in a second is their number times the peak times the MFU.
 # </details>
 
 # %% tags=["exercise"]
@@ -1069,8 +1073,8 @@ def check_hours(attempt):
     got = attempt(*case)
     assert isinstance(got, (int, float)), f"A number of hours is asked for, not {got!r}."
     near = lambda value: abs(got - value) < 1e-3 * abs(value)
-    assert not near(wanted / 3), "2 N is the forward pass alone: backward costs twice as much again, 6 N in all."
-    assert not near(wanted * 2 / 3), "Backward costs twice what forward does: 6 N in all, not 4 N."
+    assert not near(wanted / 3), "Two operations a weight are the forward pass alone: backward costs twice as much again, six in all."
+    assert not near(wanted * 2 / 3), "Backward costs twice what forward does: six operations a weight in all, not four."
     assert not near(wanted * 0.4) and not near(wanted * 0.16), "An MFU below 1 makes it longer: divide by it."
     assert not near(wanted * 8) and not near(wanted * 64), "Eight devices share the work: the time is divided by their number."
     assert not near(wanted * 3600), "Those are seconds. An hour has 3,600."
@@ -1229,45 +1233,43 @@ check_alarms(alarms_solution)
 # %% tags=["scorecard"]
 from utils.course.scorecard import Scorecard
 
-SEEDS = [name for name in log.results["verdicts"] if name.startswith("GPT")]
-accepted = lambda name, temperature: log.results["verdicts"][name][temperature]["accepted"]
+own, other = [name for name in verdicts if name.startswith("GPT")], next(iter(verdicts))  # the other: the n-grams
+gap = lambda t, key: min(verdicts[name][t][key][1] for name in own) - verdicts[other][t][key][2]
 card = Scorecard(lesson=17)
-card.at_least("recorded: sentences accepted at a temperature of 0.7, lowest of three seeds", min(accepted(name, "0.7")[0] for name in SEEDS), BOUND_ACCEPTED, digits=2)
+lowest = min(verdicts[name]["0.7"]["accepted"][0] for name in own)
+card.at_least("recorded: sentences accepted at 0.7, lowest of three seeds", lowest, BOUND_ACCEPTED, digits=2)
 card.equal("killed with SIGKILL and resumed: largest difference of a weight from unbroken", resumed_distance, 0.0)
 card.at_most("two processes with DDP: largest difference of a loss from one process", ddp_loss, 1e-4)
-card.at_most("two processes with DDP: largest difference of a weight", ddp_distance, 1e-3)
+card.at_most("two processes with DDP: largest difference of a weight", ddp_distance, 9e-4)
 card.equal("windows of the memory map that are utils.data.packed's", same_windows, len(held_out))
-card.equal("FLOP a token by the formula, minus PyTorch's counter", counter.get_total_flops() // (2 * T) - formula, 0)
+card.equal("FLOP a token by the formula, minus PyTorch's counter", counted - formula, 0)
 card.equal("Lightning and the course's own loop, ten steps: the same weights bit for bit", same_loop, True)
 card.equal("utils.pretraining, ten steps: the same weights bit for bit", same_utils, True)
 card.at_most("accumulated in four parts: largest difference of a weight", off, 1e-4)
-card.equal("resumed with dropout: with the random states the same weights, without them others", gaps["with states"] == 0 < gaps["without"], True)
+card.equal("resumed with dropout: the same weights with the random states, without them others", gaps["with states"] == 0 < gaps["without"], True)
 card.at_most("unequal parts weighed by tokens: gradient off by", errors[:, 0].max(), 1e-5)
-card.at_least("mean of means: gradient off by, median of 20 batches", numpy.median(errors[:, 1]), BOUND_MEANS, digits=2)
-card.equal("a NaN: weights left without and with a guard", (ruined[0], guarded[0], mended[0]), (0.0, 1.0, 1.0))
+card.at_least("mean of means: gradient off by, median of 20 batches", numpy.median(errors[:, 1]), 0.07, digits=1)
+card.equal("a NaN: weights left without a guard, with one, and resumed", (ruined[0], guarded[0], mended[0]), (0.0, 1.0, 1.0))
 card.equal("torch.compile: graphs for five batches of three lengths", graphs[-1], 3)
-for temperature in ("1", "0.7", "0.3"):
-    card.at_least(f"recorded: accepted at {temperature}, lowest of three seeds, lower end, minus the 7-gram's upper end",
-                  min(accepted(name, temperature)[1] for name in SEEDS) - accepted("7-gram", temperature)[2], 0.0, digits=2)  # fmt: skip
-card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", best_adamw - worst_muon, BOUND_MUON, digits=2)
+for t in ("1", "0.7", "0.3"):
+    card.at_least(f"recorded: accepted and new at {t}, lowest end of the seeds minus the n-grams' upper end", gap(t, "new"), 0.0, digits=2)
+margin = min(all_of["AdamW"]) - max(all_of["Muon"])
+card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, BOUND_MUON, digits=2)
 SCORE_ENGLISH
 card.show()
 
 # %% tags=["scorecard", "nbval-ignore-output"]
 card = Scorecard(lesson=17)
-card.at_least("live: sentences accepted at 0.7", live["GPT"]["accepted"][0], BOUND_LIVE, digits=2)
-card.at_most("live: held-out loss after the two minutes", held[-1], BOUND_HELD, digits=3)
-card.at_least("live: accepted at 0.7, GPT's lower end minus the 7-gram's upper end", live["GPT"]["accepted"][1] - live["7-gram"]["accepted"][2], 0.0, digits=2)
-card.equal("live: the GPT's share lies inside the recorded seeds' range, 0.1 either way", live_inside, True)
-card.at_most("live: forty steps on English, bits a byte away from the recorded runs", max(near.values()), 0.1, digits=2)
-card.at_least("live: MFU, of a large product of matrices", numpy.median(speed) * formula / peak, 0.05, digits=2)
+card.at_most("live: held-out losses off the recorded training with the same seed", off_by, 0.05, digits=1)
+card.at_most("live: held-out loss at the last step here, minus the highest of the recorded seeds'", held[-1] - early[:, -1].max(), 0.05, digits=2)
+card.at_least("live: MFU, of a large product of matrices", mfu, 0.05, digits=2)
 card.show()
 
 # %% [markdown]
 # ## Summary
 #
 # 1. Packed into windows and read through a memory map, a text of any size costs no padding and no memory.
-# 2. A token costs $6N$ FLOP and the scores; tokens a second times that, over the machine's peak, is the MFU.
+# 2. A token costs 6 FLOP for each weight in a matrix, and the scores; tokens a second times that, over the machine's peak, is the MFU.
 # 3. Lightning's Trainer is your loop with switches: the same weights bit for bit, and devices, precision and accumulation by arguments.
 # 4. An exact resume needs the place in the data and the random states too; a mean of means is no mean where parts are unequal, among parts and among processes.
 # 5. Two minutes make sentences that a parser accepts and stories that contradict themselves; on real English so short a training SUMMARY_ENGLISH.

@@ -68,7 +68,7 @@ MISTAKES = {
         (packed(before="texts[0].append(end)"), "The texts themselves were changed"),
     ],
     "17.2": [
-        (hours("2 * weights * tokens / (devices * peak * mfu) / 3600"), "2 N is the forward pass alone"),
+        (hours("2 * weights * tokens / (devices * peak * mfu) / 3600"), "Two operations a weight are the forward pass alone"),
         (hours("4 * weights * tokens / (devices * peak * mfu) / 3600"), "Backward costs twice"),
         (hours("6 * weights * tokens / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),
         (hours("6 * weights * tokens * mfu / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),

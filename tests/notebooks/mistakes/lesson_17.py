@@ -85,7 +85,7 @@ MISTAKES = {
         (factors("total / (parts * count)"), "Upside down"),
         (factors("parts * count / sum(process)"), "Each process was weighed by itself"),
         (factors("parts * count / total"), "DDP divides by the number of processes"),
-        (factors("4 * count / total if processes > 1 else 2 * count / total"), "three processes of four parts"),
+        (factors("4 * count / total if processes > 1 else 2 * count / total"), "not the mean over all tokens for three"),
         (factors("parts * processes * count / total", before="counts[0].append(0)"), "The counts were changed"),
         ("def factors(counts):\n    return 0.5\n", "the same shape"),
     ],

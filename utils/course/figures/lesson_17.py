@@ -37,6 +37,7 @@ def both(results: dict):
     for panel, key, title in zip(axes, ("accepted", "new"), ("accepted by the parser", "accepted, and in no training story")):
         written(panel, results["verdicts"], key)
         panel.set_title(f"Share of the sentences: {title}")
+    axes[0].get_legend().remove()
     return figure
 
 
@@ -151,13 +152,14 @@ def english(results: dict, tokens_a_step: int):
         for run in results["GPT"]:
             steps = [int(step) for step in run]
             panel.plot(np.array(steps) * tokens_a_step / 1e6, [run[str(step)][name] for step in steps], "o-", color=plots.BLUE)
-        for label, value, color in (
-            ("best n-gram", min(results["n-grams"][name].values()), plots.VERMILION),
-            ("xz", results["xz"][name], plots.PURPLE),
-            ("gpt-mini", results["gpt-mini"][name], plots.GREEN),
+        for label, value, color, place, side in (
+            ("best n-gram", min(results["n-grams"][name].values()), plots.VERMILION, 0.98, "bottom"),
+            ("xz", results["xz"][name], plots.PURPLE, 0.98, "top"),
+            ("gpt-mini", results["gpt-mini"][name], plots.GREEN, 0.75, "bottom"),
         ):
             panel.axhline(value, color=color, linestyle="--")
-            panel.text(panel.get_xlim()[1], value, f"{label} ", va="bottom", ha="right", color=color, fontsize=9)
+            at = panel.get_yaxis_transform()  # x in shares of the panel
+            panel.text(place, value, label, transform=at, va=side, ha="right", color=color, fontsize=9)
         panel.set(title=f"Python's {name}" if name == "documentation" else "Film sentences", xlabel="million tokens read")
     panels[0].set_ylabel("bits a byte")
     return figure

@@ -963,11 +963,12 @@ without_it = lambda number: film_batch(number if number < 7 else number + 1)
 ruined = train_on_films("ruined")
 guarded = train_on_films("guarded", film_batch, pretraining.FiniteGradients())
 mended = train_on_films("guarded", without_it, pretraining.FiniteGradients())
-print(f"weights that are numbers, model and checkpoint: unguarded {ruined}, guarded {guarded}; then without batch 7: {mended}")
-assert ruined == [0.0, 0.0] and guarded == mended == [1.0, 1.0]
+for how, shares in {"unguarded": ruined, "guarded": guarded, "then without batch 7": mended}.items():
+    print(f"{how:<20} weights that are numbers: {shares[0]:.0%} in the model, {shares[1]:.0%} in the checkpoint")
+assert max(ruined) < 0.05 and guarded == mended == [1.0, 1.0]
 
 # %% [markdown]
-# One batch, and nothing is left, in the checkpoint as well: it has replaced the good one. `FiniteGradients` looks at the gradient's norm
+# One batch, and nothing is left but positions that no sentence here is long enough to reach, in the checkpoint as well: it has replaced the good one. `FiniteGradients` looks at the gradient's norm
 # before each step, and stops before the weights are touched. The way back: look at the batch, leave it out, and give the same call again.
 # The batches have numbers, so this is one line.
 #
@@ -981,8 +982,11 @@ assert ruined == [0.0, 0.0] and guarded == mended == [1.0, 1.0]
 # back end that compiles nothing, so it needs no compiler.
 
 # %%
+import logging
+
 import torch._dynamo.testing
 
+torch._logging.set_logs(dynamo=logging.ERROR)  # what it says of the break is counted here
 counting = torch._dynamo.testing.CompileCounter()
 compiled = torch.compile(small_gpt().eval(), backend=counting, dynamic=False)
 graphs = []
@@ -1317,7 +1321,8 @@ right_states = gaps["with states"] == 0 < gaps["without"]
 card.equal("resumed with dropout: the same weights with the random states, without them others", right_states, True)
 card.at_most("unequal parts weighed by tokens: gradient off by", errors[:, 0].max(), 1e-5)
 card.at_least("mean of means: gradient off by, median of 20 batches", numpy.median(errors[:, 1]), 0.07, digits=1)
-card.equal("a NaN: weights left without a guard, with one, and resumed", (ruined[0], guarded[0], mended[0]), (0.0, 1.0, 1.0))
+card.at_most("a NaN: share of weights left without a guard", ruined[0], 0.05, digits=2)
+card.equal("a NaN: shares of weights left with a guard, and after the way back", (guarded[0], mended[0]), (1.0, 1.0))
 card.equal("torch.compile: graphs for five batches of three lengths", graphs[-1], 3)
 for t in ("1", "0.7", "0.3"):
     claim = f"recorded: accepted and new at {t}, lowest end of the seeds minus the n-grams' upper end"

@@ -318,7 +318,7 @@ def muon(model, matrix_rate=1.5e-2, rate=4e-3):
     return optimizers.MuonAndAdamW(matrices, others, matrix_rate, rate, weight_decay=0.05)
 
 # %% [markdown]
-# Is it worth it? The *recorded run* trains with both, three rates each and two seeds, for 50 steps of 1,536 tokens.
+# Is it worth it? The *recorded run* trains with both, several rates and two seeds, for 50 steps of 1,536 tokens.
 
 # %%
 SHORT = 50
@@ -337,20 +337,21 @@ def held_out_loss(optimizer, rate, seed):
 
 
 def best_rates():
-    tried = {"Muon": (7.5e-3, 1.5e-2, 3e-2), "AdamW": (2e-3, 4e-3, 8e-3)}
+    tried = {"Muon": (7.5e-3, 1.5e-2, 3e-2), "AdamW": (5e-4, 1e-3, 2e-3, 4e-3, 8e-3)}
     pairs = [(name, rate) for name, rates in tried.items() for rate in rates]
     return {f"{name} {rate:g}": [held_out_loss(name, rate, seed) for seed in range(2)] for name, rate in pairs}
 
 
 log_rates = recorded.results("17_rates", lesson=17, settings={"steps": SHORT, "rows": 8, "window": T}, compute=best_rates)
 print(log_rates)
-plots.show(figures.rates(log_rates.results, SHORT), alt="Held-out loss of two seeds at three rates for each of two optimizers.")
+plots.show(figures.rates(log_rates.results, SHORT), alt="Held-out loss of two seeds at several rates for each of two optimizers.")
 pick = lambda name: [loss for key, row in log_rates.results.items() if key.startswith(name) for loss in row]
 all_of = {name: pick(name) for name in ("Muon", "AdamW")}
 print({name: f"{min(losses):.2f} to {max(losses):.2f} nats a token" for name, losses in all_of.items()})
 
 # %% [markdown]
-# TEXT_RATES
+# A dot is a seed. All of Muon's losses lie below all of AdamW's, at each of the rates tried. That holds for so short a training of so small
+# a model; in a long one the two come nearer to each other.
 
 # %% [markdown]
 # ## 5. Two minutes
@@ -435,8 +436,8 @@ assert same_logs and held[-1] < 0.8 * curves["loss"][4]
 # draws accordingly. Where it has not seen them it goes back to fewer (interpolated, modified Kneser-Ney: the n-gram model that predicts
 # best). The same parser judges both, on stories that begin with the same held-out sentences.
 #
-# **Predict.** A 7-gram model knows the last six tokens, about a third of a sentence. What share of its sentences is grammatical? In what
-# will the GPT differ, after two minutes?
+# **Predict.** An 8-gram model, the best of the orders tried, knows the last seven tokens: more than half a sentence. What share of its
+# sentences is grammatical? In what will the GPT differ, after two minutes?
 
 # %%
 from utils.experiments.ngrams import Ngrams
@@ -490,7 +491,7 @@ early = numpy.array(log.results["curves"])[:, : len(held)]  # (seeds, looks)
 off_by = numpy.abs(early[0] - held).max()
 print(f"the live losses lie within 0.05 of the recorded training with the same seed: {off_by < 0.05}")
 print(f"its last loss: {log.results['curves'][0][-1]:.2f}; by the best n-grams {min(log.results['ngrams'].values()):.2f}")
-assert off_by < 0.05
+assert off_by < 0.05 and max(curve[-1] for curve in log.results["curves"]) < min(log.results["ngrams"].values())
 
 # %% [markdown]
 # What that training wrote on the way, always after the same first sentence; the first pages are those of the live one:
@@ -523,11 +524,19 @@ for name, row in verdicts.items():
     form = lambda v: f"{v['accepted'][0]:.0%}, new {v['new'][0]:.0%}, flawless {v['flawless']:.0%}"
     print(f"{name:<12}", "  |  ".join(f"{t}: {form(found)}" for t, found in row.items()))
 again = {name: verdict(firsts["test"][:40], added)["accepted"] for name, added in log.results["written"].items()}
+far = [min(verdicts[name][t]["new"][1] for name in verdicts if "seed" in name) - verdicts[best][t]["new"][2] for t in verdicts[best]]
+assert min(far) > 0.1 and max(verdicts[name]["0.7"]["flawless"] for name in verdicts if "seed" in name) < 0.05
 print("\nforty texts of each at 0.7, judged again:", {name: f"{value:.0%}" for name, (value, *_) in again.items()})
 print(f"\n{firsts['test'][1]} | {log.results['written']['GPT, seed 0'][1]}")
 
 # %% [markdown]
-# TEXT_STORIES
+# Left: at a temperature of 1 and of 0.7 the parser accepts clearly more of the GPT's sentences than of the n-grams'; at 0.3 the intervals
+# meet. So grammar alone can also be had by copying: at 0.3 the n-grams write little but what stands in the training text. Right, where only
+# accepted sentences count that no training story has: there the GPT is far ahead at each temperature, and `gpt-mini`, with eight times the
+# steps, is still better.
+#
+# Read the story: sentence by sentence one can read it, and it hangs together badly. Nearly no story is *flawless* (all sentences accepted,
+# no fact against another), whereas half or more of `gpt-mini`'s are. Two minutes buy sentences. A story takes more.
 
 # %% [markdown] tags=["predict"]
 # ## 7. Killed, and on
@@ -968,9 +977,9 @@ for how, shares in {"unguarded": ruined, "guarded": guarded, "then without batch
 assert max(ruined) < 0.05 and guarded == mended == [1.0, 1.0]
 
 # %% [markdown]
-# One batch, and nothing is left but positions that no sentence here is long enough to reach, in the checkpoint as well: it has replaced the good one. `FiniteGradients` looks at the gradient's norm
-# before each step, and stops before the weights are touched. The way back: look at the batch, leave it out, and give the same call again.
-# The batches have numbers, so this is one line.
+# One batch, and nothing is left but positions that no sentence here is long enough to reach, in the checkpoint as well: it has replaced the
+# good one. `FiniteGradients` looks at the gradient's norm before each step, and stops before the weights are touched. The way back: look at
+# the batch, leave it out, and give the same call again. The batches have numbers, so this is one line.
 #
 # Clipping does not help: a NaN divided by its norm is a NaN. Where the loss has *grown* for some steps before, go back to a checkpoint from
 # before the growth and leave out its batches, as PaLM's authors did.
@@ -1308,7 +1317,7 @@ own, other = [name for name in verdicts if name.startswith("GPT")], next(iter(ve
 gap = lambda t, key: min(verdicts[name][t][key][1] for name in own) - verdicts[other][t][key][2]
 card = Scorecard(lesson=17)
 lowest = min(verdicts[name]["0.7"]["accepted"][0] for name in own)
-card.at_least("recorded: sentences accepted at 0.7, lowest of three seeds", lowest, BOUND_ACCEPTED, digits=2)
+card.at_least("recorded: sentences accepted at 0.7, lowest of three seeds", lowest, 0.75, digits=2)
 card.equal("killed with SIGKILL and resumed: largest difference of a weight from unbroken", resumed_distance, 0.0)
 card.at_most("two processes with DDP: largest difference of a loss from one process", ddp_loss, 1e-4)
 card.at_most("two processes with DDP: largest difference of a weight", ddp_distance, 9e-4)
@@ -1324,11 +1333,12 @@ card.at_least("mean of means: gradient off by, median of 20 batches", numpy.medi
 card.at_most("a NaN: share of weights left without a guard", ruined[0], 0.05, digits=2)
 card.equal("a NaN: shares of weights left with a guard, and after the way back", (guarded[0], mended[0]), (1.0, 1.0))
 card.equal("torch.compile: graphs for five batches of three lengths", graphs[-1], 3)
-for t in ("1", "0.7", "0.3"):
+card.at_least("recorded: accepted at 0.7, lowest end of the seeds minus the n-grams' upper end", gap("0.7", "accepted"), 0.0, digits=2)
+for t, bound in (("1", 0.2), ("0.7", 0.25), ("0.3", 0.45)):
     claim = f"recorded: accepted and new at {t}, lowest end of the seeds minus the n-grams' upper end"
-    card.at_least(claim, gap(t, "new"), 0.0, digits=2)
+    card.at_least(claim, gap(t, "new"), bound, digits=2)
 margin = min(all_of["AdamW"]) - max(all_of["Muon"])
-card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, BOUND_MUON, digits=2)
+card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, BOUNDMUON, digits=2)
 SCORE_ENGLISH
 card.show()
 
@@ -1347,7 +1357,7 @@ card.show()
 # 2. A token costs 6 FLOP for each weight in a matrix, and the scores; tokens a second times that, over the machine's peak, is the MFU.
 # 3. Lightning's Trainer is your loop with switches: the same weights bit for bit, and devices, precision and accumulation by arguments.
 # 4. An exact resume needs the place in the data and the random states too; a mean of means is no mean where parts are unequal.
-# 5. Two minutes make sentences that a parser accepts and stories that contradict themselves; on real English so short a training SUMMARY_ENGLISH.
+# 5. Two minutes make sentences that a parser accepts and stories that contradict themselves; on real English so short a training ends where counting programs begin to be better.
 #
 # **New words**, in the [glossary](../data/glossary.md): packing; memory map; FLOP; MFU; callback; exact resume; gradient accumulation;
 # mixed precision; loss scaler; data parallel (DDP); fully sharded (FSDP); Muon; Kneser-Ney; bits a byte.

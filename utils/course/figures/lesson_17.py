@@ -37,7 +37,7 @@ def both(results: dict):
     for panel, key, title in zip(axes, ("accepted", "new"), ("accepted by the parser", "accepted, and in no training story")):
         written(panel, results["verdicts"], key)
         panel.set_title(f"Share of the sentences: {title}")
-    axes[0].get_legend().remove()
+    axes[1].get_legend().remove()
     return figure
 
 

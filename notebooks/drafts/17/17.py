@@ -318,10 +318,10 @@ def muon(model, matrix_rate=1.5e-2, rate=4e-3):
     return optimizers.MuonAndAdamW(matrices, others, matrix_rate, rate, weight_decay=0.05)
 
 # %% [markdown]
-# Is it worth it? The *recorded run* trains with both, several rates and two seeds, for 50 steps of 1,536 tokens.
+# Is it worth it? The *recorded run* trains with both, several rates and two seeds, for 60 steps of 1,536 tokens.
 
 # %%
-SHORT = 50
+SHORT = 60
 
 
 def held_out_loss(optimizer, rate, seed):
@@ -344,14 +344,13 @@ def best_rates():
 
 log_rates = recorded.results("17_rates", lesson=17, settings={"steps": SHORT, "rows": 8, "window": T}, compute=best_rates)
 print(log_rates)
-plots.show(figures.rates(log_rates.results, SHORT), alt="Held-out loss of two seeds at several rates for each of two optimizers.")
+plots.show(figures.rates(log_rates.results, SHORT), alt="Held-out loss of two seeds at several rates, for each optimizer.")
 pick = lambda name: [loss for key, row in log_rates.results.items() if key.startswith(name) for loss in row]
 all_of = {name: pick(name) for name in ("Muon", "AdamW")}
 print({name: f"{min(losses):.2f} to {max(losses):.2f} nats a token" for name, losses in all_of.items()})
 
 # %% [markdown]
-# A dot is a seed. All of Muon's losses lie below all of AdamW's, at each of the rates tried. That holds for so short a training of so small
-# a model; in a long one the two come nearer to each other.
+# All of Muon's losses lie below all of AdamW's, at each of the rates tried. That is said of so short a training of so small a model.
 
 # %% [markdown]
 # ## 5. Two minutes
@@ -411,8 +410,8 @@ diary = Diary(firsts["validation"][:16], EVERY)
 pretrain(0, work / "stories", LIVE, [diary])
 
 # %% [markdown]
-# Both logs hold the same numbers: `metrics.csv` opens in any program, and TensorBoard draws its own file (`tensorboard --logdir FOLDER`),
-# also while the training runs. Read the one, check it with the other, and draw.
+# Both logs hold the same numbers: `metrics.csv` opens in any program, and TensorBoard draws its own file, also while the training runs
+# (`tensorboard --logdir FOLDER`).
 
 # %% tags=["nbval-ignore-output"]
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -524,25 +523,26 @@ for name, row in verdicts.items():
     form = lambda v: f"{v['accepted'][0]:.0%}, new {v['new'][0]:.0%}, flawless {v['flawless']:.0%}"
     print(f"{name:<12}", "  |  ".join(f"{t}: {form(found)}" for t, found in row.items()))
 again = {name: verdict(firsts["test"][:40], added)["accepted"] for name, added in log.results["written"].items()}
-far = [min(verdicts[name][t]["new"][1] for name in verdicts if "seed" in name) - verdicts[best][t]["new"][2] for t in verdicts[best]]
-assert min(far) > 0.1 and max(verdicts[name]["0.7"]["flawless"] for name in verdicts if "seed" in name) < 0.05
+seeds = [verdicts[name] for name in verdicts if "seed" in name]
+assert min(min(row[t]["new"][1] for row in seeds) - verdicts[best][t]["new"][2] for t in verdicts[best]) > 0.1
+assert max(row["0.7"]["new"][2] for row in seeds) < verdicts["gpt-mini"]["0.7"]["new"][1]
+assert max(row["0.7"]["flawless"] for row in seeds) < 0.05 < 0.4 < verdicts["gpt-mini"]["1"]["flawless"]
 print("\nforty texts of each at 0.7, judged again:", {name: f"{value:.0%}" for name, (value, *_) in again.items()})
 print(f"\n{firsts['test'][1]} | {log.results['written']['GPT, seed 0'][1]}")
 
 # %% [markdown]
-# Left: at a temperature of 1 and of 0.7 the parser accepts clearly more of the GPT's sentences than of the n-grams'; at 0.3 the intervals
-# meet. So grammar alone can also be had by copying: at 0.3 the n-grams write little but what stands in the training text. Right, where only
-# accepted sentences count that no training story has: there the GPT is far ahead at each temperature, and `gpt-mini`, with eight times the
-# steps, is still better.
+# Left: at temperatures of 1 and 0.7 the parser accepts clearly more of the GPT's sentences than of the n-grams'; at 0.3 the intervals meet.
+# Grammar alone can be had by copying. Right, only accepted sentences count that no training story has: there the GPT is far ahead at each
+# temperature, and at 1 and 0.7 behind `gpt-mini`, which trained far longer.
 #
-# Read the story: sentence by sentence one can read it, and it hangs together badly. Nearly no story is *flawless* (all sentences accepted,
-# no fact against another), whereas half or more of `gpt-mini`'s are. Two minutes buy sentences. A story takes more.
+# Read the story: its sentences can be read, and they hang together badly. Nearly none is *flawless* (all sentences accepted, no fact against
+# another); of `gpt-mini`'s about half or more are. Two minutes buy sentences, and no story.
 
 # %% [markdown] tags=["predict"]
 # ## 7. Killed, and on
 #
-# A training of three weeks is interrupted: by a power cut, by an operator, by whoever shares the machine. *Exact resume* means that the one
-# that was killed and went on ends in the same weights as the one that was not. What has to be in the checkpoint?
+# A training of three weeks is interrupted. *Exact resume* means that the one that was killed and went on ends in the same weights as the
+# one that was not. What has to be in the checkpoint?
 #
 # | what | why | kept by |
 # |---|---|---|
@@ -729,9 +729,9 @@ print(f"largest difference of a loss in 40 steps {ddp_loss:.1e}, of a weight {dd
 assert ddp_loss < 1e-4 and ddp_distance < 1e-3
 
 # %% [markdown]
-# A copy on each device is wasteful where the model is large: weights, gradients and AdamW's two means take 16 bytes a weight, 16 GB for a
-# model of a billion. *Fully sharded* (FSDP) keeps a share of them on each device and gathers one block's weights when it is their turn. It
-# is for GPUs, and the command says so here:
+# Weights, gradients and AdamW's two means take 16 bytes a weight, 16 GB for a model of a billion, and a copy of them on each device. *Fully
+# sharded* (FSDP) keeps a share of them on each device and gathers one block's weights when it is their turn. It is for GPUs, and the
+# command says so here:
 
 # %%
 from utils.cli import launcher
@@ -804,14 +804,14 @@ assert half[1] == torch.bfloat16 and abs(half[0] - full[0]) < 0.02
 # |---|---|
 # | `xz` | compresses: training text and test text together, less the training text alone |
 # | n-grams | counts of the training text of the same kind, the best order of 1 to 5 |
-# | GPT, this lesson's | 150 steps on the training texts of both kinds |
+# | GPT, this lesson's | 250 steps on the training texts of both kinds |
 # | `gpt-mini` | 6,500 steps, one in seven on the documentation, and no film sentence |
 #
 # These are recorded. Readable English is not to be expected of so short a training; where does the curve stand beside programs that do not
 # train?
 
 # %% tags=["more"]
-LONG = 150
+LONG = 250
 ENGLISH = {"documentation": catalog.load("python-docs"), "films": films}
 both_kinds = [text for rows in ENGLISH.values() for text in rows["train"]["text"]]
 
@@ -831,8 +831,8 @@ class Look(lightning.Callback):
 def pretrain_english(seed):
     file = packed.write(work / "english.tokens", both_kinds, encode, END, V)
     torch.manual_seed(seed)
-    model, look = GPT(V, CONFIG, T), Look((50, 100, LONG))
-    plan = training.Settings(LONG, learning_rate=4e-3, warmup=15, final_rate=0.05)
+    model, look = GPT(V, CONFIG, T), Look((50, 120, LONG))
+    plan = training.Settings(LONG, learning_rate=4e-3, warmup=20, final_rate=0.05)
     loader = Numbered(training.Shuffled(packed.Packed(file.path, T), ROWS, torch.stack, seed), LONG)
     lightning.Trainer(**BARE, gradient_clip_val=1.0, callbacks=[look]).fit(Pretraining(model, plan, muon(model)), loader)
     return look.found
@@ -861,16 +861,20 @@ for name in ENGLISH:
     own = ", ".join(f"{value:.2f}" for value in last[name])
     others = f"best n-gram {counts_best[name]:.2f}; xz {table['xz'][name]:.2f}; gpt-mini {table['gpt-mini'][name]:.2f}"
     print(f"{name:<14} GPT {own}; {others}")
+    assert min(last[name]) > max(counts_best[name], table["xz"][name])
+level = [counts_best["documentation"], table["xz"]["documentation"], table["gpt-mini"]["documentation"]]
+assert max(level) - min(level) < 0.02 and table["gpt-mini"]["films"] > max(last["films"]) + 1
 
 # %% [markdown] tags=["more"]
-# TEXT_ENGLISH
+# On neither kind does so short a training reach the programs that count: both seeds end above the n-grams, and above `xz` too. `gpt-mini`,
+# trained on the documentation for hours, only draws level with `xz` and the n-grams there, and on films, of which it has read nothing, it
+# is far worse. What made the stories easy was the stories.
 
 # %% [markdown]
 # ## 12. The library way
 #
-# In this lesson the library is Lightning, and `utils/pretraining.py` is what you wrote, complete: the loss of an accumulated step, rows
-# shared among processes, shards, a line every so many steps. In a program of your own it is three calls. Its weights after ten steps must
-# be those of section 3.
+# Here the library is Lightning, and `utils/pretraining.py` is what you wrote, complete: accumulated steps, rows shared among processes,
+# shards. In a program of your own it is three calls. Its weights after ten steps must be those of section 3.
 
 # %%
 by_utils = small_gpt()
@@ -892,7 +896,7 @@ assert same_utils and off < 1e-4
 # ## 13. On a GPU, and with the Hub
 #
 # GPT-2's size, 124 million weights, on TinyStories (Eldan and Li 2023): two million stories in a small child's words, written by GPT-3.5
-# and GPT-4. The code is that of section 12. Without a GPU it rehearses with the small model and the small world.
+# and GPT-4. Without a GPU it rehearses with the small model and the small world.
 
 # %% tags=["gpu", "hub", "nbval-ignore-output"]
 large = runtime.gpu("trains 124 million weights for 200 steps of 32,768 tokens", needs="a GPU with 14 GB")
@@ -1020,9 +1024,8 @@ assert graphs == [1, 1, 2, 3, 3] and broken == 1 and names_differ
 # %% [markdown]
 # Packed windows have one shape, so the first trap is none here. `block.compile()` compiles in place, and the names stay. 
 #
-# **Three quiet ones.** The window is read and asked for at the same places, without the shift by one: the loss falls to nothing in minutes,
-# and the model copies. The validation texts lie in the training file too. The learning rate is scheduled by *epoch* (Lightning's default),
-# and stays at the first warm-up step's value to the end: so `"interval": "step"` in section 3.
+# **Two quiet ones.** Without the shift by one the model copies, and the loss falls to nothing in minutes. By *epoch* (Lightning's default)
+# the learning rate stays at the first warm-up step's value: hence `"interval": "step"` in section 3.
 
 # %% [markdown]
 # ## Check yourself
@@ -1035,7 +1038,7 @@ assert graphs == [1, 1, 2, 3, 3] and broken == 1 and names_differ
 #
 # <details><summary>Answer</summary>6 · 10⁸ · 2 · 10⁹ = 1.2 · 10¹⁸. Divided by 4 · 10¹³ that is 30,000 seconds, a bit more than eight hours.</details>
 #
-# 3. Your training was resumed, its loss curve goes on without a jump, and yet the final weights differ from the unbroken ones. Name two things that the checkpoint may lack.
+# 3. A resumed loss curve goes on without a jump, and yet the final weights differ from the unbroken ones. Name two things that the checkpoint may lack.
 #
 # <details><summary>Answer</summary>The place in the data, and the random states (dropout). The curve shows neither.</details>
 #
@@ -1293,9 +1296,9 @@ check_alarms(alarms_solution)
 # %% [markdown] tags=["open-task"]
 # ### Open task · A GPT of your own text (2 hours)
 #
-# Take a text that you know well: your mails, a novel out of copyright, the source code of a project. Cut it by documents into training,
-# validation and test, pack it, pretrain with section 5's function within a budget that you name before, and **decide whether the same
-# minutes would be spent better on more data, a larger model, or an n-gram model**.
+# Take a text that you know well: your mails, a novel out of copyright, the source code of a project. Split it by documents, pack it,
+# pretrain within a budget that you name before, and **decide whether the same minutes would be spent better on more data, a larger model,
+# or an n-gram model**.
 #
 # | points | for |
 # |---|---|
@@ -1333,13 +1336,15 @@ card.at_least("mean of means: gradient off by, median of 20 batches", numpy.medi
 card.at_most("a NaN: share of weights left without a guard", ruined[0], 0.05, digits=2)
 card.equal("a NaN: shares of weights left with a guard, and after the way back", (guarded[0], mended[0]), (1.0, 1.0))
 card.equal("torch.compile: graphs for five batches of three lengths", graphs[-1], 3)
-card.at_least("recorded: accepted at 0.7, lowest end of the seeds minus the n-grams' upper end", gap("0.7", "accepted"), 0.0, digits=2)
+ahead = gap("0.7", "accepted")
+card.at_least("recorded: accepted at 0.7, lowest end of the seeds minus the n-grams' upper end", ahead, 0.0, digits=2)
 for t, bound in (("1", 0.2), ("0.7", 0.25), ("0.3", 0.45)):
     claim = f"recorded: accepted and new at {t}, lowest end of the seeds minus the n-grams' upper end"
     card.at_least(claim, gap(t, "new"), bound, digits=2)
 margin = min(all_of["AdamW"]) - max(all_of["Muon"])
 card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, BOUNDMUON, digits=2)
-SCORE_ENGLISH
+behind = min(last[name][seed] - counts_best[name] for name in ENGLISH for seed in range(2))
+card.at_least("recorded: on real English, bits a byte by which the best n-grams are better, at least", behind, 0.5, digits=2)
 card.show()
 
 # %% tags=["scorecard", "nbval-ignore-output"]
@@ -1357,7 +1362,7 @@ card.show()
 # 2. A token costs 6 FLOP for each weight in a matrix, and the scores; tokens a second times that, over the machine's peak, is the MFU.
 # 3. Lightning's Trainer is your loop with switches: the same weights bit for bit, and devices, precision and accumulation by arguments.
 # 4. An exact resume needs the place in the data and the random states too; a mean of means is no mean where parts are unequal.
-# 5. Two minutes make sentences that a parser accepts and stories that contradict themselves; on real English so short a training ends where counting programs begin to be better.
+# 5. Two minutes make sentences that a parser accepts and stories that contradict themselves; on real English programs that count are better than so short a training.
 #
 # **New words**, in the [glossary](../data/glossary.md): packing; memory map; FLOP; MFU; callback; exact resume; gradient accumulation;
 # mixed precision; loss scaler; data parallel (DDP); fully sharded (FSDP); Muon; Kneser-Ney; bits a byte.
@@ -1367,7 +1372,6 @@ card.show()
 # [arXiv 1710.03740](https://arxiv.org/abs/1710.03740) · Li et al., *PyTorch Distributed* (DDP), 2020,
 # [arXiv 2006.15704](https://arxiv.org/abs/2006.15704) · Zhao et al., *PyTorch FSDP*, 2023,
 # [arXiv 2304.11277](https://arxiv.org/abs/2304.11277) · Liu et al., *Muon is Scalable for LLM Training*, 2025,
-# [arXiv 2502.16982](https://arxiv.org/abs/2502.16982) · Chen and Goodman, *An Empirical Study of Smoothing Techniques for Language
-# Modeling*, 1998, Harvard TR-10-98
+# [arXiv 2502.16982](https://arxiv.org/abs/2502.16982) · Chen and Goodman, *Smoothing Techniques for Language Modeling*, 1998, TR-10-98
 #
 # **Next:** lesson 18 teaches a model what people prefer.

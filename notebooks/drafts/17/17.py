@@ -207,8 +207,8 @@ print(f"in two minutes: {120 * rate / 1e6:.1f} million tokens, {120 * rate / tra
 assert 0.05 < rate * formula / peak < 1
 
 # %% [markdown]
-# Far from 100 %: norms, softmax, the loss over 3,072 tokens and reading the weights take time and count nothing in the formula. GPT-3 read
-# 300 billion tokens. Where two minutes are the budget, the text has to be easy and the learning quick.
+# Far from 100 %: norms, softmax and the loss take time and count nothing in the formula. Where two minutes are the budget, the text has to
+# be easy and the learning quick.
 
 # %% [markdown]
 # ## 3. A loop that somebody else wrote
@@ -426,7 +426,7 @@ assert same_logs and held[-1] < 0.8 * curves["loss"][4]
 
 # %% [markdown]
 # From left: the loss on the training windows (thin) and on held-out ones (dots) lie close together, because no story was read twice. The
-# rate is the schedule's first part. The gradient's norm is largest in the first steps, which the warm-up is for.
+# gradient's norm is largest in the first steps, which the warm-up is for.
 
 # %% [markdown] tags=["predict"]
 # ## 6. Is it readable?
@@ -514,7 +514,7 @@ widgets.explore(draw_page, alt="What the model wrote at a step; accepted sentenc
 
 # %% [markdown]
 # Blue sentences are accepted, orange ones are not. Move the slider: first come frequent words in any order, then pieces of sentences, then
-# whole ones. (The readers on GitHub see the last page.) And beside the others, on a hundred held-out beginnings:
+# whole ones. Beside the others, on a hundred held-out beginnings:
 
 # %%
 verdicts, best = log.results["verdicts"], next(iter(log.results["verdicts"]))
@@ -536,7 +536,7 @@ print(f"\n{firsts['test'][1]} | {log.results['written']['GPT, seed 0'][1]}")
 # temperature, and at 1 and 0.7 behind `gpt-mini`, which trained far longer.
 #
 # Read the story: its sentences can be read, and they hang together badly. Nearly none is *flawless* (all sentences accepted, no fact against
-# another); of `gpt-mini`'s about half or more are. Two minutes buy sentences, and no story.
+# another); of `gpt-mini`'s about half or more are.
 
 # %% [markdown] tags=["predict"]
 # ## 7. Killed, and on
@@ -588,7 +588,7 @@ print("killed; exit code", start("killed", kill_at="step 15"))
 assert start("killed") == 0
 
 # %% [markdown]
-# The unbroken one is trained here in the kernel, by the class that you wrote in section 3. 
+# The unbroken one is trained here in the kernel, by the class that you wrote in section 3.
 
 # %%
 from safetensors.torch import load_file
@@ -759,7 +759,7 @@ if run.device == "cpu":
 #     --devices 8 --num-nodes 2 --strategy fsdp --precision bf16 --compile
 # ```
 #
-# Flags change, and the code does not. The batch stays the same 480 rows, so a training that was killed on one machine may go on on two.
+# The batch stays the same, so a training that was killed on one machine may go on on two.
 # %% [markdown] tags=["more", "predict"]
 # ## 10. More: half the bits
 #
@@ -867,8 +867,7 @@ assert max(level) - min(level) < 0.02 and table["gpt-mini"]["films"] > max(last[
 
 # %% [markdown] tags=["more"]
 # On neither kind does so short a training reach the programs that count: both seeds end above the n-grams, and above `xz` too. `gpt-mini`,
-# trained on the documentation for hours, only draws level with `xz` and the n-grams there, and on films, of which it has read nothing, it
-# is far worse. What made the stories easy was the stories.
+# which read the documentation far longer, draws level with both there, and on films, of which it has read nothing, it is far worse.
 
 # %% [markdown]
 # ## 12. The library way
@@ -934,9 +933,8 @@ print(f"loss {seen['loss'][0]:.3f} -> {seen['loss'][-1]:.3f}; {seen['tokens_a_se
 # %% [markdown] tags=["predict"]
 # ## 14. Where it goes wrong
 #
-# **A NaN, and the way back.** One bad batch is enough. Here the loss is a masked mean, as many programs write it: the losses times 1 or 0,
-# over the number of ones. The labels of batch 7 are all $-100$: no token is asked for, and the mean over nothing is $0/0$. Lightning goes
-# on.
+# **A NaN, and the way back.** One bad batch is enough. Here the loss is a masked mean, as many write it: the losses times 1 or 0, over the
+# number of ones. The labels of batch 7 are all $-100$: no token is asked for, and the mean over nothing is $0/0$. Lightning goes on.
 #
 # **Predict.** After batch 7 come twelve good ones. How many of the model's weights are numbers at the end? And what is in the newest
 # checkpoint?
@@ -1022,7 +1020,7 @@ print(f"graphs after texts of 64, 64, 63, 62, 64 tokens: {graphs}; breaks by .it
 assert graphs == [1, 1, 2, 3, 3] and broken == 1 and names_differ
 
 # %% [markdown]
-# Packed windows have one shape, so the first trap is none here. `block.compile()` compiles in place, and the names stay. 
+# Packed windows have one shape, so the first trap is none here. `block.compile()` compiles in place, and the names stay.
 #
 # **Two quiet ones.** Without the shift by one the model copies, and the loss falls to nothing in minutes. By *epoch* (Lightning's default)
 # the learning rate stays at the first warm-up step's value: hence `"interval": "step"` in section 3.

@@ -161,5 +161,7 @@ def english(results: dict, tokens_a_step: int):
             at = panel.get_yaxis_transform()  # x in shares of the panel
             panel.text(place, value, label, transform=at, va=side, ha="right", color=color, fontsize=9)
         panel.set(title=f"Python's {name}" if name == "documentation" else "Film sentences", xlabel="million tokens read")
-    panels[0].set_ylabel("bits a byte")
+        step, value = max((int(step), seed[name]) for step, seed in results["GPT"][0].items())
+        panel.text(step * tokens_a_step / 1e6, value + 0.16, "this lesson's GPT", ha="right", color=plots.BLUE, fontsize=9)
+    panels[0].set(ylabel="bits a byte", ylim=(1.4, None))
     return figure

@@ -10,7 +10,7 @@
 #
 # | what it costs | time | memory | download |
 # |---|---|---|---|
-# | CPU, two cores (measured DATE) | SECONDS s | GIGABYTES GB | none |
+# | CPU, two cores, busy (measured 2026-11-27) | 193 s | 1.0 GB | none |
 # | Colab T4 (estimated) | 10 min with GPT-2's size | 10 GB | 1 GB |
 # | larger GPU (estimated) | 10 min with GPT-2's size | 20 GB | 1 GB |
 #
@@ -1340,7 +1340,7 @@ for t, bound in (("1", 0.2), ("0.7", 0.25), ("0.3", 0.45)):
     claim = f"recorded: accepted and new at {t}, lowest end of the seeds minus the n-grams' upper end"
     card.at_least(claim, gap(t, "new"), bound, digits=2)
 margin = min(all_of["AdamW"]) - max(all_of["Muon"])
-card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, BOUNDMUON, digits=2)
+card.at_least("recorded: the worst of Muon's losses below the best of AdamW's by", margin, 0.9, digits=2)
 behind = min(last[name][seed] - counts_best[name] for name in ENGLISH for seed in range(2))
 card.at_least("recorded: on real English, bits a byte by which the best n-grams are better, at least", behind, 0.5, digits=2)
 card.show()

@@ -72,7 +72,7 @@ if not recorded.is_recording():
 # The text: 5,000 *stories* of the small world. An AI language model wrote the world's tables of names, things and events for this course,
 # and a program tells stories of them. The tokenizer is that of `gpt-mini`, the byte-level BPE of lesson 3 with 3,072 tokens.
 #
-# A batch is a rectangle of ids, and texts have all lengths. By hand: three texts of 3, 1 and 2 tokens, `5 6 7`, `8`, `9 10`; 0 is the end
+# A batch is a rectangle of ids; texts have all lengths. By hand: three texts of 3, 1 and 2 tokens, `5 6 7`, `8`, `9 10`; 0 is the end
 # of text.
 #
 # | | rows | places | filled up |
@@ -407,7 +407,7 @@ def pretrain(seed, folder, steps=STEPS, callbacks=()):
 
 
 diary = Diary(firsts["validation"][:16], EVERY)
-pretrain(0, work / "stories", LIVE, [diary])
+young = pretrain(0, work / "stories", LIVE, [diary])
 
 # %% [markdown]
 # Both logs hold the same numbers: `metrics.csv` opens in any program, and TensorBoard draws its own file, also while the training runs
@@ -873,7 +873,7 @@ assert max(level) - min(level) < 0.02 and table["gpt-mini"]["films"] > max(last[
 # ## 12. The library way
 #
 # Here the library is Lightning, and `utils/pretraining.py` is what you wrote, complete: accumulated steps, rows shared among processes,
-# shards. In a program of your own it is three calls. Its weights after ten steps must be those of section 3.
+# shards. In your own program it is three calls. Its weights after ten steps must be those of section 3.
 
 # %%
 by_utils = small_gpt()
@@ -889,7 +889,7 @@ print(f"the same weights: {same_utils}; accumulated in four parts, off by less t
 assert same_utils and off < 1e-4
 
 # %% [markdown]
-# Both, the whole batch at once and in four parts of one row, end where the loop of your own did.
+# The whole batch at once and in four parts of one row: both end where your own loop did.
 
 # %% [markdown]
 # ## 13. On a GPU, and with the Hub

@@ -40,6 +40,7 @@ KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
+WRITTEN = "test_written.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
@@ -384,6 +385,24 @@ FAULTS = [
         "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
     # --- preferences: which tokens count, the reference, the losses
+    Fault(
+        "experiments/written.py",
+        "losses.view(len(some), -1)[:, new - 1 :]",
+        "losses.view(len(some), -1)",
+        WRITTEN + "bits_a_byte_of_a_short_text_is_its_loss_and_of_a_long_one_counts_each_token_once",
+    ),
+    Fault(
+        "experiments/written.py",
+        "if sentence not in verdict.rejected",
+        "if True",
+        WRITTEN + "a_judged_story_counts_what_was_added",
+    ),
+    Fault(
+        "experiments/written.py",
+        "rows[:, SENTENCES].sum()), *ends",
+        "len(rows)), *ends",
+        WRITTEN + "a_share_is_of_all_sentences_and_lies_in_its_interval",
+    ),
     Fault(
         "experiments/middles.py",
         "said = split(answer)[:SENTENCES]\n    sound",

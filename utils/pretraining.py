@@ -3,13 +3,14 @@
     LanguageModel          any model from ids to logits as a LightningModule: loss, optimizer, schedule
     PackedText, Numbered   packed files, and their batches by number: a loader whose place a checkpoint holds
     RandomStates, FiniteGradients, Throughput, Lines      callbacks: what Lightning leaves to you
-    fit                    the Trainer with all of them; killed and called again, it goes on
+    fit, logged            the Trainer with all of them; killed and called again, it goes on. What it logged
     flops_a_token, peak_flops                             what a token costs, and what the machine can do
 
 The batch with a number is the same however many processes share it: each takes its rows, and the mean of their gradients is
 that of the whole batch. So devices and nodes may change in the middle of a training.
 """
 
+import csv
 import logging
 import math
 import time
@@ -41,6 +42,7 @@ MEANT = (
     r".*isinstance\(treespec, LeafSpec\)",
     ".*smaller than the logging interval",
     ".*but have no `val_dataloader`",
+    ".*across ranks is zero",
 )
 
 
@@ -337,6 +339,18 @@ def fit(
     except SystemExit:  # what Lightning makes of Ctrl-C
         raise KeyboardInterrupt from None
     return trainer
+
+
+def logged(folder: str | Path) -> dict[str, dict[int, float]]:
+    """name -> {step: value} of what `fit` logged. A resumed training has several CSV files; the later one counts."""
+    found: dict[str, dict[int, float]] = {}
+    for path in sorted(Path(folder).glob("log/version_*/metrics.csv"), key=lambda path: int(path.parent.name.split("_")[1])):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for name, value in row.items():
+                    if value and name not in ("step", "epoch"):
+                        found.setdefault(name, {})[int(row["step"])] = float(value)
+    return found
 
 
 def fsdp_strategy(devices: int) -> ModelParallelStrategy:

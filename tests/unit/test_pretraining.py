@@ -110,6 +110,17 @@ def test_accumulated_it_equals_the_large_batch(files, tmp_path):
     assert loss[0] == pytest.approx(loss[1], abs=1e-5) and len(loss[0]) == STEPS
 
 
+def test_what_was_logged_is_read_from_both_parts_of_a_resumed_training(files, tmp_path):
+    with pytest.raises(Killed):
+        fit(files, tmp_path / "killed", KillAt(8))
+    fit(files, tmp_path / "killed")
+    fit(files, tmp_path / "whole")
+    killed, whole = (pretraining.logged(tmp_path / name) for name in ("killed", "whole"))
+    assert list(killed["loss"]) == list(range(STEPS)) and "epoch" not in killed and "step" not in killed
+    assert killed["loss"] == whole["loss"] and killed["held_out"].keys() == whole["held_out"].keys()
+    assert pretraining.logged(tmp_path / "nothing") == {}
+
+
 def test_looking_changes_nothing(files, tmp_path):
     lines = pretraining.Lines(2, STEPS, sample=lambda model: f"{torch.rand(1).item():.0f}", samples=3)
     rate = pretraining.Throughput(2, pretraining.flops_a_token(V, 16, 2, WINDOW, 32), 1e9)

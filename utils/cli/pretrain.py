@@ -37,8 +37,8 @@ class Size:
 
 
 SIZES = {
-    "tiny": Size(width=32, heads=2, layers=2, window=64, rows=8, steps=60, rate=4e-3, matrix_rate=1e-2),
-    "mini": Size(width=128, heads=4, layers=4, window=192, rows=8, steps=800, rate=4e-3, matrix_rate=1e-2),
+    "tiny": Size(width=32, heads=2, layers=2, window=64, rows=8, steps=60, rate=4e-3, matrix_rate=1.5e-2),
+    "mini": Size(width=128, heads=4, layers=3, window=192, rows=8, steps=800, rate=4e-3, matrix_rate=1.5e-2),
     "gpt2": Size(768, 12, 12, window=1024, rows=480, steps=5000, rate=6e-4, matrix_rate=6e-4, tokenizer="gpt2"),
 }
 

@@ -11,6 +11,7 @@ byte_grams     lesson 16's baseline of a language model: counted bytes, smoothed
 in_context     lesson 16's tasks to be learned from a prompt, and a trivial program for them
 heads          lesson 16's plans for taking heads out, with controls that are as large
 ngrams         lesson 17's baseline: n-grams of tokens, smoothed, that also write
+written        lesson 17's measures of what is written: shares of accepted sentences, bits a byte
 tastes         lesson 18's programs beside a reward model, the best of n answers
 middles        lesson 19's task, a story's missing middle, and its judge, which does not look at length
 autotrain      what lesson 15's AutoTrain runs need where the Hub cannot be reached

@@ -68,7 +68,7 @@ MISTAKES = {
         (packed(before="texts[0].append(end)"), "The texts themselves were changed"),
     ],
     "17.2": [
-        (hours("2 * weights * tokens / (devices * peak * mfu) / 3600"), "2 N is the forward pass alone"),
+        (hours("2 * weights * tokens / (devices * peak * mfu) / 3600"), "Two operations a weight are the forward pass alone"),
         (hours("4 * weights * tokens / (devices * peak * mfu) / 3600"), "Backward costs twice"),
         (hours("6 * weights * tokens / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),
         (hours("6 * weights * tokens * mfu / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),
@@ -85,7 +85,7 @@ MISTAKES = {
         (factors("total / (parts * count)"), "Upside down"),
         (factors("parts * count / sum(process)"), "Each process was weighed by itself"),
         (factors("parts * count / total"), "DDP divides by the number of processes"),
-        (factors("4 * count / total if processes > 1 else 2 * count / total"), "three processes of four parts"),
+        (factors("4 * count / total if processes > 1 else 2 * count / total"), "not the mean over all tokens for three"),
         (factors("parts * processes * count / total", before="counts[0].append(0)"), "The counts were changed"),
         ("def factors(counts):\n    return 0.5\n", "the same shape"),
     ],

@@ -8,8 +8,11 @@ import numpy as np
 
 from utils.course import plots
 
-WRITERS = {"7-gram": plots.VERMILION, "GPT": plots.BLUE, "gpt-mini": plots.GREEN}
-SEEDS = "GPT, seed"
+WRITERS = {  # label, color, marker
+    "n-gram": ("{}", plots.VERMILION, "o"),
+    "GPT": ("this lesson's GPT", plots.BLUE, "s"),
+    "gpt-mini": ("gpt-mini", plots.GREEN, "^"),
+}
 
 
 def answer(results: dict):
@@ -34,6 +37,7 @@ def both(results: dict):
     for panel, key, title in zip(axes, ("accepted", "new"), ("accepted by the parser", "accepted, and in no training story")):
         written(panel, results["verdicts"], key)
         panel.set_title(f"Share of the sentences: {title}")
+    axes[1].get_legend().remove()
     return figure
 
 
@@ -41,18 +45,22 @@ def written(axes, verdicts: dict, key: str) -> None:
     """Each writer's share over the temperatures, with its interval; the seeds of the GPT side by side."""
     names = list(verdicts)
     for place, name in enumerate(names):
-        color = WRITERS[name.partition(",")[0]]
+        label, color, marker = WRITERS[kind(name)]
         for at, found in enumerate(verdicts[name].values()):
             value, low, high = found[key]
             x = at + 0.11 * (place - (len(names) - 1) / 2)
             axes.plot([x, x], [low, high], color=color, linewidth=1.5)
-            axes.plot(x, value, "os^"[list(WRITERS).index(name.partition(",")[0])], color=color, markersize=5)
-    for place, (name, color) in enumerate(WRITERS.items()):
-        label = "this lesson's GPT" if name == "GPT" else name
-        axes.plot([], [], "os^"[place], color=color, label=label)
+            axes.plot(x, value, marker, color=color, markersize=5)
+        if name == names[[kind(other) for other in names].index(kind(name))]:  # the first of its kind
+            axes.plot([], [], marker, color=color, label=label.format(name))
     axes.set_xticks(range(len(verdicts[names[0]])), labels=list(verdicts[names[0]]))
     axes.set(xlabel="temperature", ylim=(0, 1.03))
     axes.legend(fontsize=9, loc="lower right")
+
+
+def kind(name: str) -> str:
+    """Which writer it is, whatever the order of its n-grams or its seed."""
+    return "n-gram" if name.endswith("-gram") else name.partition(",")[0]
 
 
 def packing(lengths: list[int], window: int):
@@ -74,15 +82,15 @@ def packing(lengths: list[int], window: int):
     return figure
 
 
-def rates(results: dict[str, list[float]]):
-    """The held-out losses of three seeds for each optimizer and rate."""
+def rates(results: dict[str, list[float]], steps: int):
+    """The held-out losses of the seeds for each optimizer and rate."""
     figure, axes = plots.figure(width=7, height=2.8)
     for row, (name, values) in enumerate(results.items()):
         color = plots.BLUE if name.startswith("Muon") else plots.VERMILION
         axes.plot(values, [row] * len(values), "o", color=color, alpha=0.8)
     axes.set_yticks(range(len(results)), labels=list(results))
     axes.invert_yaxis()
-    axes.set(xlabel="held-out loss after 130 steps, nats a token (a dot is a seed)", title="Optimizer and highest rate")
+    axes.set(xlabel=f"held-out loss after {steps} steps, nats a token (a dot is a seed)", title="Optimizer and highest rate")
     return figure
 
 
@@ -144,13 +152,16 @@ def english(results: dict, tokens_a_step: int):
         for run in results["GPT"]:
             steps = [int(step) for step in run]
             panel.plot(np.array(steps) * tokens_a_step / 1e6, [run[str(step)][name] for step in steps], "o-", color=plots.BLUE)
-        for label, value, color in (
-            ("best n-gram", min(results["n-grams"][name].values()), plots.VERMILION),
-            ("xz", results["xz"][name], plots.PURPLE),
-            ("gpt-mini", results["gpt-mini"][name], plots.GREEN),
+        for label, value, color, place, side in (
+            ("best n-gram", min(results["n-grams"][name].values()), plots.VERMILION, 0.98, "bottom"),
+            ("xz", results["xz"][name], plots.PURPLE, 0.98, "top"),
+            ("gpt-mini", results["gpt-mini"][name], plots.GREEN, 0.75, "bottom"),
         ):
             panel.axhline(value, color=color, linestyle="--")
-            panel.text(panel.get_xlim()[1], value, f"{label} ", va="bottom", ha="right", color=color, fontsize=9)
+            at = panel.get_yaxis_transform()  # x in shares of the panel
+            panel.text(place, value, label, transform=at, va=side, ha="right", color=color, fontsize=9)
         panel.set(title=f"Python's {name}" if name == "documentation" else "Film sentences", xlabel="million tokens read")
-    panels[0].set_ylabel("bits a byte")
+        step, value = max((int(step), seed[name]) for step, seed in results["GPT"][0].items())
+        panel.text(step * tokens_a_step / 1e6, value + 0.16, "this lesson's GPT", ha="right", color=plots.BLUE, fontsize=9)
+    panels[0].set(ylabel="bits a byte", ylim=(1.4, None))
     return figure

@@ -1,0 +1,68 @@
+"""utils.experiments.written: go-ons that do not depend on the batch, the parser's shares, bits a byte piece by piece."""
+
+import dataclasses
+import math
+
+import numpy
+import pytest
+import torch
+import torch.nn.functional as F
+
+from utils.data import catalog
+from utils.experiments import written
+from utils.models.gpt import GPT, GPT2
+from utils.worlds import stories
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return catalog.load_tokenizer("gpt-mini")
+
+
+@pytest.fixture(scope="module")
+def model(tokenizer):
+    torch.manual_seed(0)
+    return GPT(len(tokenizer), dataclasses.replace(GPT2, width=16, heads=2, hidden=32, layers=2, dropout=0.0), 32).eval()
+
+
+def test_filling_at_the_left_changes_no_text(tokenizer):
+    model, sharp = GPT.from_pretrained("gpt-mini").eval(), 0.001  # nothing is left to chance
+    both = written.go_on(model, tokenizer, ["Mia", "Mia was a girl who lived in the old village."], 32, sharp)
+    alone = written.go_on(model, tokenizer, ["Mia was a girl who lived in the old village."], 32, sharp)
+    assert both[1] == alone[0] and both[0] != both[1] and not both[1].startswith("Mia was a girl")
+
+
+def test_a_judged_story_counts_what_was_added():
+    story = stories.parser.split(stories.write("judged 1").english)
+    first, rest = story[0], " ".join(story[1:])
+    whole = written.judged([first] * 3, [rest, rest + " He then", "Nothing here is a sentence of the world."], {story[1]})
+    added = len(story) - 1
+    assert whole[0].tolist() == [added, added - 1, added, 1]
+    assert whole[1].tolist() == whole[0].tolist(), "what was cut off counts for nothing"
+    assert whole[2].tolist() == [0, 0, 1, 0]
+    assert written.judged([first], [""], ()).tolist() == [[0, 0, 0, 0]]
+
+
+def test_a_share_is_of_all_sentences_and_lies_in_its_interval():
+    rows = numpy.array([[3, 1, 4, 0], [0, 0, 4, 0], [8, 8, 8, 1]])
+    value, low, high = written.share(rows)
+    assert value == pytest.approx(11 / 16, abs=1e-3) and low < value < high
+    assert written.share(rows, 1)[0] == pytest.approx(9 / 16, abs=1e-3)
+    assert written.share(numpy.zeros((3, 4), int)) == [0.0, 0.0, 0.0]
+
+
+def test_bits_a_byte_of_a_short_text_is_its_loss_and_of_a_long_one_counts_each_token_once(model):
+    encode = lambda text: [1 + ord(letter) % 50 for letter in text]  # noqa: E731
+    short = "abcdefgh"
+    ids = torch.tensor([[0, *encode(short)]])
+    with torch.no_grad():
+        loss = F.cross_entropy(model(ids[:, :-1])[0], ids[0, 1:], reduction="sum").item()
+    assert written.bits_a_byte(model, encode, [short], 32) == pytest.approx(loss / math.log(2) / 8, rel=1e-5)
+    long = short * 9
+    sure = lambda ids: torch.zeros(*ids.shape, 64)  # noqa: E731  every token costs 6 bits
+    assert written.bits_a_byte(sure, encode, [long, "é" + short], 32) == pytest.approx(6 * (72 + 9) / (72 + 10))
+
+
+def test_xz_knows_what_it_has_read():
+    text = [f"The {number}th sentence of a text about {number * number} apples and {number % 7} pears." for number in range(99)]
+    assert written.xz_bits(text, text[10:60]) < 0.5 < written.xz_bits(["x"], text[10:60])

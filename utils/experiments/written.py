@@ -1,0 +1,89 @@
+"""Lesson 17's measures of what a model writes, and of how well it guesses what people wrote.
+
+go_on            texts that a GPT writes after given beginnings
+judged, share    what the stories' parser says of each text; a share of all sentences with its interval
+bits_a_byte      a GPT's loss on texts, in a unit that does not depend on the tokenizer
+xz_bits          the same of a compressor that has just read the training texts
+"""
+
+from __future__ import annotations
+
+import lzma
+import math
+import re
+from collections.abc import Callable, Collection, Sequence
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from utils.generation import Sampling, generate
+from utils.worlds import stories
+
+SENTENCES = 2  # the column of `judged` that counts them all
+
+
+def go_on(model: nn.Module, tokenizer, beginnings: Sequence[str], places: int, temperature: float, seed: int = 0) -> list[str]:
+    """What the model writes after each beginning, up to the end of the text or of its places; the beginning is left out.
+
+    All are written together: the shorter beginnings are filled up at their left, and the filling is masked.
+    """
+    end = tokenizer.eos_token_id
+    rows = [[end, *tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids] for text in beginnings]
+    longest = max(map(len, rows))
+    ids = torch.tensor([[end] * (longest - len(row)) + row for row in rows])  # (B, T)
+    mask = torch.tensor([[False] * (longest - len(row)) + [True] * len(row) for row in rows])
+    generator = torch.Generator().manual_seed(seed)
+    new = generate(model, ids, places - longest, Sampling(temperature), generator=generator, mask=mask, end_id=end, pad_id=end)
+    return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in new[:, longest:].tolist()]
+
+
+def judged(beginnings: Sequence[str], added: Sequence[str], known: Collection[str]) -> numpy.ndarray:
+    """A row for each text (N, 4): sentences added and accepted; those of them not in `known`; all; 1 if nothing is wrong in it.
+
+    A last sentence that was cut off in the middle does not count. A beginning is one accepted sentence.
+    """
+    found = []
+    for first, text in zip(beginnings, added, strict=True):
+        text = (re.match(r"(?s).*[.!?]+[\"”]?", text) or [""])[0]
+        verdict, sentences = stories.judge(f"{first} {text}"), stories.parser.split(text)
+        right = [sentence for sentence in sentences if sentence not in verdict.rejected]
+        flawless = bool(sentences) and len(right) == len(sentences) and not verdict.contradictions
+        found.append((len(right), sum(sentence not in known for sentence in right), len(sentences), flawless))
+    return numpy.array(found)
+
+
+def share(rows: numpy.ndarray, column: int = 0) -> list[float]:
+    """A column of `judged` over all sentences, with its 95 % interval: whole texts are drawn anew. [value, low, high]"""
+    draws = numpy.random.default_rng(0).integers(len(rows), size=(1000, len(rows)))
+    samples = rows[draws].sum(axis=1)  # (1000, 4)
+    ends = numpy.quantile(samples[:, column] / numpy.maximum(samples[:, SENTENCES], 1), [0.025, 0.975])
+    return [round(float(value), 3) for value in (rows[:, column].sum() / max(1, rows[:, SENTENCES].sum()), *ends)]
+
+
+@torch.no_grad()
+def bits_a_byte(model: nn.Module, encode: Callable, documents: Sequence[str], window: int, end: int = 0) -> float:
+    """All tokens of the documents together, in bits, over their bytes: read in pieces of up to half a window.
+
+    Each piece is read with the half window before it, which is not counted again. Pieces of one length go together.
+    """
+    step, pieces = window // 2, {}
+    for text in documents:
+        ids = [end, *encode(text)]
+        for done in range(1, len(ids), step):
+            first = max(0, done - step)
+            piece = ids[first : done + step]  # what is new begins at done
+            pieces.setdefault((len(piece), done - first), []).append(piece)
+    bits = 0.0
+    for (_, new), rows in pieces.items():
+        for some in torch.tensor(rows).split(16):
+            losses = F.cross_entropy(model(some[:, :-1]).flatten(0, 1), some[:, 1:].flatten(), reduction="none")
+            bits += losses.view(len(some), -1)[:, new - 1 :].sum().item() / math.log(2)
+    return bits / sum(len(text.encode()) for text in documents)
+
+
+def xz_bits(train: Sequence[str], test: Sequence[str]) -> float:
+    """Bits a byte of the test texts for xz: both together compressed, less the training texts alone."""
+    alone, both = (len(lzma.compress("\n".join(each).encode(), preset=9)) for each in (train, [*train, *test]))
+    return 8 * (both - alone) / len("\n".join(test).encode())

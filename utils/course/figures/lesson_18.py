@@ -19,7 +19,7 @@ def bound(n: int) -> float:
 def reward_and_kl(runs: dict, best: dict):
     """Reward model's and judge's mean score over the KL: each recorded run a line, the best of n as crosses at its bound."""
     figure, axes = plots.figure(columns=2, width=11, height=3.8, sharex=True)
-    titles = "reward model: the further, the better", "what it stands for, the judge: up, then down"
+    titles = "reward model: up, and there it stays", "what it stands for, the judge: up, then down"
     for axis, name, title in zip(axes, ("reward", "score"), titles):
         for arm, color in ARM_COLORS.items():
             if arm == "judge's own score" and name == "reward":
@@ -28,10 +28,11 @@ def reward_and_kl(runs: dict, best: dict):
                 kl, score = (smoothed(run["steps"][part]) for part in ("kl", name))
                 axis.plot(kl, score, color=color, linewidth=1.5, alpha=0.8, label=None if number else arm)
         ns = sorted(map(int, best))
-        values = [best[str(n)]["judge" if name == "score" else name] for n in ns]
+        scores = [best[str(n)]["judge" if name == "score" else name] for n in ns]  # a number for each prompt
+        values = [sum(each) / len(each) for each in scores]
         axis.plot([bound(n) for n in ns], values, "x", color=plots.BLACK, markersize=7, label="best of n, n = 1 to 64")
         axis.set_xscale("function", functions=(lambda x: x.clip(0) ** 0.5, lambda x: x**2))
-        axis.set(title=title, xlabel="KL from the start, nats", xticks=[0, 1, 4, 9, 16, 25, 36, 49], xlim=(0, None))
+        axis.set(title=title, xlabel="KL from the start, nats", xticks=[0, 1, 4, 9, 16, 25, 36, 49, 64, 81, 100], xlim=(0, None))
     axes[0].set_ylabel("mean score, standard deviations")
     axes[1].set_ylabel("mean score, 0 to 1")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)

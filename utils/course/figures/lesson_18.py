@@ -32,7 +32,7 @@ def reward_and_kl(runs: dict, best: dict):
         values = [sum(each) / len(each) for each in scores]
         axis.plot([bound(n) for n in ns], values, "x", color=plots.BLACK, markersize=7, label="best of n, n = 1 to 64")
         axis.set_xscale("function", functions=(lambda x: x.clip(0) ** 0.5, lambda x: x**2))
-        axis.set(title=title, xlabel="KL from the start, nats", xticks=[0, 1, 4, 9, 16, 25, 36, 49, 64, 81, 100], xlim=(0, None))
+        axis.set(title=title, xlabel="KL from the start, nats", xticks=[n**2 for n in range(11)], xlim=(0, None))
     axes[0].set_ylabel("mean score, standard deviations")
     axes[1].set_ylabel("mean score, 0 to 1")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
@@ -94,8 +94,9 @@ def hack(runs: dict, arms=("no leash", "beta 0.1")):
     return figure
 
 
-def optimum(reference, rewards, best, beta: float):
+def optimum(reference, rewards, beta: float):
     """Probabilities of a few answers at the start and in the best policy of a leash, with its mean reward and its KL."""
+    best = (reference.log() + rewards / beta).softmax(0)
     figure, axis = plots.figure(width=7, height=3.0)
     places = torch.arange(len(reference))
     axis.bar(places - 0.2, reference, 0.4, color="lightgray", label="at the start")
@@ -107,8 +108,14 @@ def optimum(reference, rewards, best, beta: float):
     return figure
 
 
-def losses(by: dict):
-    """Losses over the margin h_w - h_l (or m_w - m_l), and their slopes: name -> a function of a vector of margins, ()."""
+def losses(dpo, ipo, kto, simpo):
+    """The lesson's losses and their slopes over the margin h_w - h_l; h - z of one good answer for KTO, m_w - m_l for SimPO."""
+    by = {
+        "DPO": lambda d: dpo(d, 0 * d, 0.1),
+        "IPO / 250": lambda d: ipo(d, 0 * d, 0.1) / 250,
+        "KTO (one good answer)": lambda d: kto(d, d[:0], 0, 0.1),
+        "SimPO": lambda d: simpo(d, 0 * d, 0.1, 0.5),
+    }
     figure, axes = plots.figure(columns=2, width=10, height=3.2, sharex=True)
     margins = torch.linspace(-40, 40, 321)
     for (name, loss), color in zip(by.items(), plots.COLORS):

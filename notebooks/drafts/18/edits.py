@@ -533,3 +533,46 @@ sub("no reward model, no new answers. What the reference says of them never chan
 sub("The first eight\n# steps of one seed are live.","The first four\n# steps of one seed are live.")
 sub("live = dpo_steps(8, seed=0)[1]","live = dpo_steps(4, seed=0)[1]")
 sub("live: eight steps of DPO","live: four steps of DPO")
+# --- lines
+sub('alt="Over the KL from the start: the reward model\'s score goes up and stays up, the judge\'s goes up and then down.")','alt="Over the KL: the reward model\'s score goes up and stays up, the judge\'s goes up and then down.")')
+sub('''means = {"share": [talk[band].mean().item() for band in bands] + [1.0], "count": [int(band.sum()) for band in bands] + [len(probe)],
+''','''of_probe = scores_of(reward_model, *zip(*probe))
+means = {"share": [talk[band].mean().item() for band in bands] + [1.0],
+         "count": [int(band.sum()) for band in bands] + [len(probe)],
+''')
+sub('''[scores.mean().item() for scores in [*(raw[band] for band in bands), scores_of(reward_model, *zip(*probe))]]}''','''[scores.mean().item() for scores in (*(raw[band] for band in bands), of_probe)]}''')
+sub('alt="Mean score over the share of talk: the reward model\'s goes up all the way, the judge\'s up and down.")','alt="Mean score over the share of talk: the reward model\'s only goes up, the judge\'s up and down.")')
+sub('alt="PPO\'s objective over the ratio, for an advantage above zero and one below: flat beyond the clip on one side.",','alt="PPO\'s objective over the ratio, for advantages above and below zero: flat beyond the clip on one side.",')
+sub('''    return {"judge": [round(opinion.score, 3) for opinion in found], "talk": sum(opinion.talk for opinion in found) / len(found),
+''','''    return {"judge": [round(opinion.score, 3) for opinion in found],
+            "talk": sum(opinion.talk for opinion in found) / len(found),
+''')
+sub('''    last = [run["held out"] for run in runs]
+    print(f"{name:<17}  judge {show_interval(ended[name])}   by seed", " ".join(f"{mean:.2f}" for mean in judged[name].mean(1).tolist()),
+          "  reward model", " ".join(f"{each['reward']:+.1f}" for each in last), "  KL", " ".join(f"{each['kl']:.0f}" for each in last))  # fmt: skip
+''','''    last, seeds = [run["held out"] for run in runs], " ".join(f"{mean:.2f}" for mean in judged[name].mean(1).tolist())
+    print(f"{name:<17}  judge {show_interval(ended[name])}, by seed {seeds}   reward model",
+          " ".join(f"{each['reward']:+.1f}" for each in last), "  KL", " ".join(f"{each['kl']:.0f}" for each in last))  # fmt: skip
+''')
+sub('plots.show(figures.hack(by_arm), alt="Over 25 steps: without a leash the reward model\'s score stays high while the judge\'s and the good sentences vanish.")','plots.show(figures.hack(by_arm), alt="Without a leash the reward model\'s score stays high; the judge\'s and the good sentences vanish.")')
+sub('''    print(f"n = {n:>2}   KL at most {figures.bound(int(n)):.2f}   reward model {reward.value:+.2f}   judge {show_interval(by_judge)}")''','''    bound = figures.bound(int(n))
+    print(f"n = {n:>2}   KL at most {bound:.2f}   reward model {reward.value:+.2f}   judge {show_interval(by_judge)}")''')
+sub('''plots.show(figures.preferred([run["history"] for run in dpo_log.results], [run["held out"] for run in dpo_log.results], log.results["start"]),
+           alt="DPO: the log-ratios of chosen and rejected answers over the steps, and the judge's score over the KL.")  # fmt: skip
+''','''plots.show(figures.preferred(dpo_log.results, log.results["start"]),
+           alt="DPO: log-ratios of chosen and rejected answers over the steps, and the judge's score over the KL.")  # fmt: skip
+''')
+sub('alt="Four losses over the margin: DPO\'s falls on, IPO\'s is lowest at 5, KTO\'s flattens on both sides.")','alt="Losses over the margin: DPO\'s falls on, IPO\'s is lowest at 5, KTO\'s is flat at both ends.")')
+sub('''card.at_least("REINFORCE: variance without a baseline, as a multiple of that with one", spread["no baseline"] / spread["mean of the others"], 20, digits=2)
+''','''noisier = spread["no baseline"] / spread["mean of the others"]
+card.at_least("REINFORCE: variance without a baseline, as a multiple of that with one", noisier, 20, digits=2)
+''')
+sub('''card.at_least("recorded: no leash, reward model's score, least of three seeds", min(run["held out"]["reward"] for run in by_arm["no leash"]), 2.0)
+''','''hacked = min(run["held out"]["reward"] for run in by_arm["no leash"])
+card.at_least("recorded: no leash, reward model's score, least of three seeds", hacked, 2.0)
+''')
+sub('''card.at_most("live: DPO's loss while the reference is the policy, distance from ln 2", max(abs(loss - 0.6931) for loss in row_losses), 1e-3)
+''','''from_ln_2 = max(abs(loss - 0.6931) for loss in row_losses)
+card.at_most("live: DPO's loss while the reference is the policy, distance from ln 2", from_ln_2, 1e-3)
+''')
+sub("    by_policy = (torch.where(mask, log_probs, 0.0).sum(1)[:4] > torch.where(mask, log_probs, 0.0).sum(1)[4:]).float().mean().item()\n","    sums = torch.where(mask, log_probs, 0.0).sum(1)\n    by_policy = (sums[:4] > sums[4:]).float().mean().item()\n")

@@ -131,19 +131,19 @@ def losses(dpo, ipo, kto, simpo):
     return figure
 
 
-def preferred(history, looks: list[dict], start: dict):
+def preferred(runs: list[dict], start: dict):
     """DPO: log-ratios of chosen and rejected over the steps, and the judge's score over the KL, a line for each seed.
 
-    history: per seed rows of (loss, chosen, rejected); looks: per seed steps -> what was measured on held-out prompts.
+    runs: for each seed "history", rows of (loss, chosen, rejected), and "held out", steps -> what was measured there.
     """
     figure, axes = plots.figure(columns=2, width=10, height=3.2)
-    for number, rows in enumerate(history):
+    for number, rows in enumerate(run["history"] for run in runs):
         for column, name, color in ((1, "chosen", plots.BLUE), (2, "rejected", plots.VERMILION)):
             values = smoothed([row[column] for row in rows])
             axes[0].plot(range(1, len(rows) + 1), values, color=color, linewidth=1.5, label=None if number else name)
     axes[0].axhline(0, color=plots.BLACK, linewidth=0.8)
     axes[0].set(title="log-ratios: apart, and both downward", xlabel="step", ylabel="log-ratio, nats")
-    for number, found in enumerate(looks):
+    for number, found in enumerate(run["held out"] for run in runs):
         points = [start, *found.values()]
         kl, judge = [each["kl"] for each in points], [sum(each["judge"]) / len(each["judge"]) for each in points]
         axes[1].plot(kl, judge, "o-", color=plots.COLORS[number], linewidth=1.5, label=f"seed {number}")

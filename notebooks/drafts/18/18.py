@@ -6,8 +6,8 @@
 #
 # A language model writes what is *likely*. You want what is *good*, and you cannot write down what that is; but of two answers you
 # can say which is better. **How does a model learn from comparisons alone, and what goes wrong when it learns too well?** You train a
-# reward model on comparisons, improve a small GPT by REINFORCE and PPO, watch its score rise while its stories fall apart, and derive DPO, which
-# needs neither reward model nor sampling.
+# reward model on comparisons, improve a small GPT by REINFORCE and PPO, watch it cheat, and derive DPO, which needs neither reward
+# model nor sampling.
 #
 # | what it costs | time | memory | download |
 # |---|---|---|---|
@@ -15,8 +15,8 @@
 # | Colab T4 (estimated) | 3 min | 3 GB | none |
 # | larger GPU (estimated) | 2 min | 3 GB | none |
 #
-# *In class (50 minutes):* sections 1 to 7, 9 and 10 without the cells marked **More**, then *Where it goes wrong* and the summary.
-# The rest is for self-study.
+# *In class (50 minutes):* sections 1 to 8 without the cells marked **More**, then *Where it goes wrong* and the summary. The rest is
+# for self-study.
 
 # %% [markdown]
 # ## You will be able to
@@ -59,12 +59,12 @@ from utils.course.figures import lesson_18 as figures
 
 if not recorded.is_recording():
     figure = figures.reward_and_kl(recorded.load("18_ppo").results, recorded.load("18_best_of_n").results)
-    plots.show(figure, alt="Over the KL: the reward model's score goes up and stays up, the judge's goes up and then down.")
+    plots.show(figure, alt="Against the KL from the start: the reward model's score rises without end, the judge's rises and then falls.")
 
 # %% [markdown]
-# A policy is trained on the score of a *reward model* (left). What that model stands for is a *judge* (right). The further the policy moves from where
-# it began (the *KL*, section 5), the higher the left score, up to a ceiling. The right one rises with it at first, and then falls to nothing where no leash
-# holds the policy back. Each line is a recorded run, explained in section 6. (The code of the drawings is in `utils/course/figures/lesson_18.py`.)
+# A policy is trained on the score of a *reward model* (left). What that model stands for is a *judge* (right). The further the policy moves from where it
+# began, the higher the left score; the right one rises, and then falls to nothing. Each line is a recorded run, explained in section 6. (The code of
+# the drawings is in `utils/course/figures/lesson_18.py`.)
 
 # %% [markdown]
 # ## 1. Who wins: Bradley-Terry
@@ -101,8 +101,10 @@ def bradley_terry(chosen, rejected):
 
 r = torch.zeros(3, requires_grad=True)
 for _ in range(400):
-    r.data -= 2.0 * torch.autograd.grad(bradley_terry(r[won], r[lost]), r)[0]
-print(f"rewards {[round(x, 2) for x in r.tolist()]}; A beats C with probability {torch.sigmoid(r[0] - r[2]).item():.2f}")
+    gradient = torch.autograd.grad(bradley_terry(r[won], r[lost]), r)[0]
+    r.data -= 2.0 * gradient
+print("rewards", [f"{x:+.2f}" for x in r.tolist()], f"  sum {abs(r.sum().item()):.2f}")
+print(f"A beats C with probability {torch.sigmoid(r[0] - r[2]).item():.2f}")
 assert abs(torch.sigmoid(r[0] - r[2]).item() - 0.9) < 0.005
 
 # %% [markdown]
@@ -147,8 +149,7 @@ def judge(prompt, answer):
 
 
 opening = "Mia was a brave girl who lived in Oakham. She loved her uncle Ivan very much."
-for answer in ("Mia went to the beach.", '"You can do it, Ivan!" called Mia. Mia went to the beach.',
-               '"You can do it, Ivan!" called Mia. "I cannot do it," whispered Ivan.'):  # fmt: skip
+for answer in ("Mia went to the beach.", '"You can do it, Ivan!" called Mia. Mia went to the beach.', '"You can do it, Ivan!" called Mia. "I cannot do it," whispered Ivan.'):
     print(f"{judge(opening, answer).score:.2f}  {answer}")
 
 # %% [markdown]
@@ -224,8 +225,8 @@ print(f"\nprompt    {tokenizer.decode(x[1:])}\nchosen   {tokenizer.decode(chosen
 # ## 3. A reward model
 #
 # A *reward model* $r_\phi(x, y)$ is a language model with another head: one number instead of $V$ logits, with weights $\phi$. It begins as `gpt-mini` and learns Bradley-Terry on
-# the pairs. Papers read the number at the last token. Here it is the *mean* of the numbers at the answer's tokens, so that from few pairs each token learns. That is a
-# departure; the open task may try the other.
+# the pairs. Papers read the number at the last token. Here it is the *mean* of the numbers at the answer's tokens, which learns far sooner from few pairs. That is a
+# departure; the exercise of the open task may try the other.
 
 # %%
 import copy
@@ -283,25 +284,18 @@ def scores_of(model, prompts, answers):
 
 
 def agreement(scores, others):
-    """For each held-out prompt the share of its pairs in which the first score is higher; a draw counts half."""
-    shares = {}
-    for prompt, a, b in zip(x, scores, others):
-        shares.setdefault(tuple(prompt), []).append((a > b) + 0.5 * (a == b))
-    return [sum(each) / len(each) for each in shares.values()]
+    """The share of pairs in which the first score is higher, with its interval; a draw counts half."""
+    return metrics.mean_interval([float(a > b) + 0.5 * (a == b) for a, b in zip(scores, others)])
 
 
 text = lambda ids: tokenizer.decode(ids, skip_special_tokens=True)
-right = {"reward model": agreement(*(scores_of(reward_model, x, y).tolist() for y in (chosen, rejected)))}
-programs = {"longer wins": lambda y: len(text(y)), "quotation marks": lambda y: text(y).count('"'),
-            "bag of words": tastes.bag_of_words(pairs["train"], text)}  # fmt: skip
+accuracy = {"reward model": agreement(*(scores_of(reward_model, x, y).tolist() for y in (chosen, rejected)))}
+programs = {"longer wins": len, "quotation marks": lambda y: text(y).count('"'), "bag of words": tastes.bag_of_words(pairs["train"], text)}
 for name, program in programs.items():
-    right[name] = agreement(map(program, chosen), map(program, rejected))
-accuracy = {name: metrics.mean_interval(shares) for name, shares in right.items()}  # over prompts
+    accuracy[name] = agreement(map(program, chosen), map(program, rejected))
 for name, share in accuracy.items():
     print(f"{name:<16} right on held-out pairs: {share}")
-ahead = metrics.gain_interval(right["quotation marks"], right["reward model"])
-print(f"reward model ahead of quotation marks by {ahead}")
-assert accuracy["reward model"].low > accuracy["longer wins"].high and accuracy["reward model"].low > 0.75 and ahead.low <= 0
+assert accuracy["reward model"].low > accuracy["longer wins"].high and accuracy["reward model"].low > 0.75
 
 # %% [markdown]
 # The reward model has learned most of the judge's taste, from pairs alone. Better than counting quotation marks it is not shown to be. What an accuracy on *such* pairs hides, the next figure shows: a mean score for each share of
@@ -319,25 +313,22 @@ def model_reward(answers):
 
 def talk_alone(group):
     """The sentences of speech in all four answers to a prompt, as one answer."""
-    sentences = [sentence for one in group for sentence in split(text(one.answer)) if sentence[-1] in '.!?"']
-    said = dict.fromkeys(sentence for sentence in sentences if '"' in sentence)
+    said = {sentence: None for one in group for sentence in split(text(one.answer)) if '"' in sentence and sentence[-1] in '.!?"'}
     return [*encode(" " + " ".join(said))] if len(said) > 1 else None
 
 
 probe = [(group[0].prompt, ids) for group in answers["test"] if (ids := talk_alone(group))]
 talk, by_judge = (torch.tensor([getattr(one.opinion, part) for one in told]) for part in ("talk", "score"))
 bands = [(talk >= low) & (talk <= high) for low, high in ((0, 0), (0.01, 0.3), (0.31, 0.45), (0.46, 0.6), (0.61, 0.9))]
-of_probe = scores_of(reward_model, *zip(*probe))
-means = {"share": [talk[band].mean().item() for band in bands] + [1.0],
-         "count": [int(band.sum()) for band in bands] + [len(probe)],
+means = {"share": [talk[band].mean().item() for band in bands] + [1.0], "count": [int(band.sum()) for band in bands] + [len(probe)],
          "judge": [by_judge[band].mean().item() for band in bands] + [0.0],
-         "reward model": [scores.mean().item() for scores in (*(raw[band] for band in bands), of_probe)]}  # fmt: skip
+         "reward model": [raw[band].mean().item() for band in bands] + [scores_of(reward_model, *zip(*probe)).mean().item()]}  # fmt: skip
 means["reward model"] = [(score - CENTER.item()) / SCALE.item() for score in means["reward model"]]
-plots.show(figures.by_talk(means), alt="Mean score over the share of talk: the reward model's only goes up, the judge's up and down.")
+plots.show(figures.by_talk(means), alt="Mean score over the share of talk: the reward model's goes up all the way, the judge's up and down.")
 assert means["reward model"][-1] > means["reward model"][3] > means["reward model"][0] and len(probe) > 10
 
 # %% [markdown]
-# The judge likes a half best. The reward model has seen that more talk wins, and goes on in a straight line: answers of talk alone get its *highest* score. In the data that hardly matters. It will as soon as a policy *looks* for high scores.
+# The judge likes a half best. The reward model has seen that more talk wins, and goes on in a straight line: answers of talk alone get its *highest* score. In the data that hardly matters, they are too few. It will matter as soon as a policy *looks* for high scores.
 
 # %% [markdown]
 # ## 4. REINFORCE: what paid off, more of it
@@ -349,8 +340,8 @@ assert means["reward model"][-1] > means["reward model"][3] > means["reward mode
 #
 # a mean over answers that the policy writes itself (Williams, 1992). Any number $b$, the *baseline*, may be taken off $r$, since $\sum_y \pi\, \nabla \log \pi = \nabla 1 = 0$. What is left, $r - b$, is an *advantage*.
 #
-# By hand: two answers with rewards 10 and 11, each with probability ½ and logits $(0, 0)$. Then $\nabla \log \pi$ of the first is $(½, -½)$, of the second $(-½, ½)$. A draw gives $(5, -5)$ or $(-5.5, 5.5)$: the mean is right, $(-0.25, 0.25)$, but
-# each draw is some twenty times as long, and half of them point the other way. With $b = 10.5$ *both* draws give exactly $(-0.25, 0.25)$.
+# By hand: two answers with rewards 10 and 11, each with probability ½ and logits $(0, 0)$. Then $\nabla \log \pi$ of the first is $(½, -½)$, of the second $(-½, ½)$. A draw gives $(5, -5)$ or $(-5.5, 5.5)$: the mean is right, $(-0.25, 0.25)$, and
+# hardly a single draw even points there. With $b = 10.5$ *both* draws give exactly $(-0.25, 0.25)$.
 
 # %%
 def gradient_of(logits, answer, advantage):
@@ -419,18 +410,17 @@ def reinforce_step(learner, reward):
     return rewards.mean().item()
 
 # %% [markdown] tags=["predict"]
-# **Predict.** Six steps of 32 answers each. How far up does the judge's mean score come from about 0.2?
+# **Predict.** Eight steps of 32 answers each. How far up does the judge's mean score come from about 0.2?
 
 # %% tags=["nbval-ignore-output"]
 learner = Learner(seed=0)
-climb = [reinforce_step(learner, judge_reward) for _ in range(6)]
+climb = [reinforce_step(learner, judge_reward) for _ in range(8)]
 print("judge's mean score in each step:", " ".join(f"{score:.2f}" for score in climb))
 first, last = sum(climb[:3]) / 3, sum(climb[-3:]) / 3
 print(f"first three steps {first:.2f}, last three {last:.2f}")
 assert last > first + 0.05
-
 # %% [markdown]
-# It works, and each answer was used for one step and thrown away, though writing answers is most of the cost. A second step on the same batch would be wrong, since the policy that takes it is no longer the one
+# It works, and each answer was used once and thrown away: one batch, one step. Writing answers is most of the cost. A second step on the same batch would be wrong, since the policy that takes it is no longer the one
 # that wrote. PPO is a way to dare it.
 
 # %% [markdown]
@@ -453,10 +443,9 @@ def clipped_loss(log_probs, old, advantages, mask, clip=0.2):
 
 one = torch.ones(1, 1, dtype=torch.bool)
 for A in (2.0, -2.0):
-    log_prob = torch.tensor([[1.5]]).log().requires_grad_()
+    log_prob = torch.tensor([[0.0]]).add(1.5).log().requires_grad_()
     loss = clipped_loss(log_prob, torch.zeros(1, 1), torch.tensor([[A]]), one)
-    slope = 0.0 - torch.autograd.grad(loss, log_prob)[0].item()
-    print(f"ratio 1.5, A = {A:+.0f}: objective {-loss.item():+.1f}, its gradient {slope:+.1f}")
+    print(f"ratio 1.5, A = {A:+.0f}: objective {-loss.item():+.1f}, its gradient {-torch.autograd.grad(loss, log_prob)[0].item():+.1f}")
 
 # %% [markdown]
 # **The leash.** The policy shall not run away from $\pi_{\text{ref}}$, the model it began as. So each token pays for being likelier now than it was then: with the answer's reward $R$ at the last token $T$, token $t$ earns
@@ -496,20 +485,21 @@ print("advantages", [round(a, 3) for a in by_hand[0].tolist()])
 assert [round(a, 3) for a in by_hand[0].tolist()] == [0.475, 0.55, 0.1]
 
 # %% [markdown]
-# The same in `utils.alignment.policy`, on random grids with answers of unlike length: values, and gradients of the loss. (The tests of the course compare the clip with TRL's as well: it has no PPO trainer any more, but GRPO uses the same clip.)
+# The same in `utils.alignment.policy`, on random grids with answers of unlike length: values, and gradients of the loss. (The tests of the course hold its clip against TRL's, too, on one batch: TRL has no PPO trainer any more, but its GRPO uses the same clip.)
 
 # %%
-grids = torch.randn(5, 6, 12, generator=torch.Generator().manual_seed(5)).unbind()
+draws = torch.Generator().manual_seed(5)
+grids = [torch.randn(6, 12, generator=draws) for _ in range(5)]
 mask = (torch.arange(12) >= 3) & (torch.arange(12) < torch.tensor([5, 12, 7, 9, 4, 10])[:, None])  # (6, 12)
-noise, old, fixed, values, advantages = grids
-log_probs = (old + 0.3 * noise).requires_grad_()
+log_probs, old, fixed, values, advantages = grids
+log_probs = (old + 0.3 * log_probs).requires_grad_()
 both = [(leashed(grids[0][:, 0], old, fixed, mask, 0.1), policy.leashed_rewards(grids[0][:, 0], old, fixed, mask, 0.1))]
 both += zip(gae(both[0][0], values, mask), policy.gae(both[0][0], values, mask))
 losses_of_both = [loss(log_probs, old, advantages, mask) for loss in (clipped_loss, policy.ppo_loss)]
 both += [losses_of_both, [torch.autograd.grad(loss, log_probs)[0] for loss in losses_of_both]]
 ppo_difference = max((ours - theirs).abs().max().item() for ours, theirs in both)
-clipped = policy.share_clipped(log_probs.detach(), old, advantages, mask)
-print(f"leash, advantages, returns, loss, gradient equal utils': {ppo_difference < 1e-5}; clipped: {clipped:.0%} of tokens")
+print(f"leash, advantages, returns, loss, gradient equal utils': {ppo_difference < 1e-5}; "
+      f"clipped: {policy.share_clipped(log_probs.detach(), old, advantages, mask):.0%} of tokens")  # fmt: skip
 assert ppo_difference < 1e-5
 
 # %% tags=["nbval-ignore-output"]
@@ -521,7 +511,7 @@ def draw_clip(clip, ratio):
     return figures.clip(clip, ratio)
 
 
-widgets.explore(draw_clip, alt="PPO's objective over the ratio, for advantages above and below zero: flat beyond the clip on one side.",
+widgets.explore(draw_clip, alt="PPO's objective over the ratio, for an advantage above zero and one below: flat beyond the clip on one side.",
                 clip=ipywidgets.FloatSlider(value=0.2, min=0.05, max=0.5, step=0.05),
                 ratio=ipywidgets.FloatSlider(value=1.5, min=0.4, max=1.8, step=0.1))  # fmt: skip
 
@@ -529,7 +519,7 @@ widgets.explore(draw_clip, alt="PPO's objective over the ratio, for advantages a
 # Flat means: no gradient. A token that paid off ($A > 0$) is pushed up to $1 + \epsilon$ and no further; one that did not is pushed down to $1 - \epsilon$. On the other sides the line goes on, so that a mistake can be taken back.
 #
 # One step of PPO: write, score, pay for the leash, guess, two rounds of descent on the same answers. Advantages are brought to mean 0 and deviation 1 over the batch's tokens. Departures from InstructGPT: the value head reads the policy's own vectors and sends no gradient into them, where InstructGPT has a second whole model for it;
-# no mix of pretraining text; and an answer that was cut off counts as ended. Beside scores and KL it reports what the value head is worth: the share of the returns' variance that its guesses *explain*, where 0 is what a constant would do, and less than 0 is worse.
+# no mix of pretraining text; and an answer that was cut off counts as ended.
 
 # %%
 def ppo_step(learner, reward, beta, rounds=2):
@@ -548,50 +538,43 @@ def ppo_step(learner, reward, beta, rounds=2):
         learner.descend(clipped_loss(log_probs, old, advantages, mask) + policy.value_loss(guesses, returns, mask))
     return {"reward": rewards.mean().item(), "kl": ((old - fixed) * mask).sum(1).mean().item(),
             **dict(zip(Opinion._fields, torch.tensor(opinions(answers)).mean(0).tolist())),
-            "explained": 1 - ((returns - values)[mask].square().mean() / returns[mask].var(unbiased=False)).item()}  # fmt: skip
+            "explained": 1 - (policy.masked_mean((returns - values).square(), mask)
+                              / policy.masked_mean((returns - policy.masked_mean(returns, mask)).square(), mask)).item()}  # fmt: skip
 
 # %% [markdown] tags=["predict"]
-# **Predict.** Now the reward is the reward model's score, and there is no leash: $\beta = 0$. Eight steps: will the judge's score, which nobody optimizes here, go up as well?
+# **Predict.** Now the reward is the reward model's score, and $\beta = 0.1$. Eight steps: will the judge's score, which nobody optimizes here, go up as well?
 
 # %% tags=["nbval-ignore-output"]
-def show(number, step):
-    print(f"step {number:>2}  reward model {step['reward']:+.2f}   judge {step['score']:.2f}   KL {step['kl']:5.2f}   "
-          f"talk {step['talk']:3.0%}   good {step['good']:3.0%}   explained {step['explained']:+.2f}")  # fmt: skip
-
-
 learner = Learner(seed=0)
-steps = [ppo_step(learner, model_reward, beta=0.0) for _ in range(8)]
+steps = [ppo_step(learner, model_reward, beta=0.1) for _ in range(8)]
 for number, step in enumerate(steps, 1):
-    show(number, step)
-mean_of = lambda part, name: sum(step[name] for step in part) / len(part)
-gains = {name: mean_of(steps[-3:], name) - mean_of(steps[:3], name) for name in ("reward", "score")}
+    print(f"step {number:>2}  reward model {step['reward']:+.2f}   judge {step['score']:.2f}   KL {step['kl']:5.2f}   talk {step['talk']:.0%}")
+gains = {name: sum(step[name] for step in steps[-3:]) / 3 - sum(step[name] for step in steps[:3]) / 3 for name in ("reward", "score")}
 assert gains["reward"] > 0.3 and gains["score"] > 0.05
-
 # %% [markdown]
-# Both go up: the reward model stands for the judge, so far. The value head explains a part of the returns at best.
+# Both go up: the reward model stands for the judge, so far. And now take the leash off.
 
 # %% [markdown] tags=["predict"]
-# **Predict.** The same policy goes on for five steps. What becomes of the reward model's score, of the judge's, and of the stories?
+# **Predict.** The same policy goes on for ten steps with $\beta = 0$. What becomes of the reward model's score, of the judge's, and of the stories?
 
 # %% tags=["nbval-ignore-output"]
-off = [ppo_step(learner, model_reward, beta=0.0) for _ in range(5)]
+off = [ppo_step(learner, model_reward, beta=0.0) for _ in range(10)]
 for number, step in enumerate(off, 9):
-    show(number, step)
-ends = {name: mean_of(off[-2:], name) for name in ("reward", "score")}
-best_seen = max(step["score"] for step in steps + off)
-print(f"best of the judge's scores on the way: {best_seen:.2f}; mean of the last two steps: {ends['score']:.2f}")
+    print(f"step {number:>2}  reward model {step['reward']:+.2f}   judge {step['score']:.2f}   KL {step['kl']:5.2f}   talk {step['talk']:.0%}")
+ends = {name: sum(step[name] for step in off[-2:]) / 2 for name in ("reward", "score")}
+print("best of the judge's scores on the way: {:.2f}".format(best_seen := max(step["score"] for step in steps + off)))
 assert ends["reward"] > steps[-1]["reward"] and ends["score"] < best_seen - 0.1
 
 # %% [markdown]
-# The proxy rises, and what it stands for turns and falls. That is *reward hacking*: nobody cheats in any human sense. Descent finds where the reward model is wrong, as it finds everything else that pays. Section 3 showed where that would be: ever more talk.
-#
+# The proxy rises, and what it stands for turns and falls. That is *reward hacking*: nobody cheats in any human sense. Descent finds where the reward model is wrong, as it finds everything else that pays. Section 3 showed the place: talk alone.
+
+# %% [markdown]
 # ## 6. Reward against KL
 #
-# How far may a policy go? The *recorded run* trains on the reward model with three leashes, $\beta = 0$, 0.03 and 0.1, with three seeds each, for 25 steps; beside them a policy on the judge's own score ($\beta = 0.03$), which is no proxy. At the end each writes an answer to all 64 held-out prompts.
+# How far may a policy go? The *recorded run* trains three leashes, $\beta = 0$, 0.03 and 0.1, with three seeds each, for 25 steps; beside them a policy on the judge's own score, which cannot be hacked. At the end each writes an answer to all 64 held-out prompts.
 
 # %%
-ARMS = {"no leash": (model_reward, 0.0), "beta 0.03": (model_reward, 0.03), "beta 0.1": (model_reward, 0.1),
-        "judge's own score": (judge_reward, 0.03)}  # fmt: skip
+ARMS = {"no leash": (model_reward, 0.0), "beta 0.03": (model_reward, 0.03), "beta 0.1": (model_reward, 0.1), "judge's own score": (judge_reward, 0.03)}
 SEEDS, STEPS = 3, 25
 
 
@@ -602,8 +585,7 @@ def on_held_out(model, seed):
     answers = policy.rollout(model, HELD_OUT, NEW, torch.Generator().manual_seed(seed), END, PAD)
     log_probs, fixed = (preferences.answer_log_probs(each, answers) for each in (model, reference))
     found = opinions(answers)
-    return {"judge": [round(opinion.score, 3) for opinion in found],
-            "talk": sum(opinion.talk for opinion in found) / len(found),
+    return {"judge": [round(opinion.score, 3) for opinion in found], "talk": sum(opinion.talk for opinion in found) / len(found),
             "good": sum(opinion.good for opinion in found) / len(found), "reward": model_reward(answers).mean().item(),
             "kl": (log_probs - fixed).mean().item(), "texts": [text(ids[mask]) for ids, mask in zip(*answers)][:4]}  # fmt: skip
 
@@ -611,178 +593,41 @@ def on_held_out(model, seed):
 def one_run(reward, beta, seed):
     learner = Learner(seed)
     steps = [ppo_step(learner, reward, beta) for _ in range(STEPS)]
-    steps = {name: [round(step[name], 3) for step in steps] for name in steps[0]}
-    return {"steps": steps, "held out": on_held_out(learner.policy, 100 + seed)}
+    return {"steps": {name: [round(step[name], 3) for step in steps] for name in steps[0]}, "held out": on_held_out(learner.policy, 100 + seed)}
 
 
 def all_runs():
-    runs = {name: [one_run(*arm, seed) for seed in range(SEEDS)] for name, arm in ARMS.items()}
-    return runs | {"start": on_held_out(reference, 100)}
+    return {name: [one_run(*arm, seed) for seed in range(SEEDS)] for name, arm in ARMS.items()} | {"start": on_held_out(reference, 100)}
 
-# %% [markdown] tags=["predict"]
-# **Predict.** Without a leash, what will the reward model's score and the judge's be after 25 steps? And with $\beta = 0.1$?
-
-# %%
-betas = {name: beta for name, (_, beta) in ARMS.items()}
-log = recorded.results("18_ppo", lesson=18, settings={"arms": betas, "seeds": SEEDS, "steps": STEPS}, compute=all_runs)
-print(log)
-by_arm = {name: log.results[name] for name in ARMS}
-judged = {name: torch.tensor([run["held out"]["judge"] for run in runs]) for name, runs in by_arm.items()}  # (seeds, prompts)
-ended = {name: metrics.mean_interval(scores.mean(0).tolist()) for name, scores in judged.items()}
-began = metrics.mean_interval(log.results["start"]["judge"])
-show_interval = lambda found: f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-print(f"{'start':<17}  judge {show_interval(began)}")
-for name, runs in by_arm.items():
-    last, seeds = [run["held out"] for run in runs], " ".join(f"{mean:.2f}" for mean in judged[name].mean(1).tolist())
-    print(f"{name:<17}  judge {show_interval(ended[name])}, by seed {seeds}   reward model",
-          " ".join(f"{each['reward']:+.1f}" for each in last), "  KL", " ".join(f"{each['kl']:.0f}" for each in last))  # fmt: skip
-between = {pair: metrics.gain_interval(*(judged[name].mean(0).tolist() for name in pair)) for pair in
-           (("beta 0.03", "beta 0.1"), ("beta 0.03", "judge's own score"), ("beta 0.1", "judge's own score"))}  # fmt: skip
-for (first, second), gain in between.items():
-    print(f"{second} above {first}: {show_interval(gain)}")
-at_like_kl = {}
-for name in ("no leash", "beta 0.03"):
-    rows = [zip(run["steps"]["kl"], run["steps"]["score"]) for run in by_arm[name]]
-    at_like_kl[name] = [torch.tensor([score for kl, score in each if 12 <= kl < 25]).mean().item() for each in rows]
-    print(f"{name}, steps of 12 to 25 nats: judge by seed", " ".join(f"{mean:.2f}" for mean in at_like_kl[name]))
-assert min(at_like_kl["beta 0.03"]) > max(at_like_kl["no leash"]) and ended["no leash"].high < began.low and min(ended[name].low for name in ("beta 0.03", "beta 0.1")) > began.high
-assert between["beta 0.03", "beta 0.1"].low <= 0 < min(between[name, "judge's own score"].low for name in ("beta 0.03", "beta 0.1"))
-
+# %% tags=["nbval-ignore-output"]
+log = recorded.results("18_ppo", lesson=18, settings={"arms": {name: beta for name, (_, beta) in ARMS.items()}, "seeds": SEEDS, "steps": STEPS}, compute=all_runs)
 # %% [markdown]
-# (Intervals are over the 64 prompts, each with the mean of its three seeds.) Without a leash the reward model's scores are the highest, and the judge's next to nothing, in every seed.
-# On either leash the judge's score lies well above the start. That the shorter leash is better than the longer one is *not* shown: the interval contains 0.
-# The policy that was paid the judge's own score is ahead of both: that much the proxy costs, even on a leash.
-#
-# Look at the figure at the top again. Up to some 9 nats all lines lie together, whatever $\beta$: there a leash only stops the policy before the turn, and stopping early would do the same. Gao et al. (2022) found no more than that in their reward models of up to
-# 3 billion weights. Here, further out, there is more: between 12 and 25 nats the policy on the longer leash scores higher than the one without, in every seed.
-
-# %% [markdown]
-# ## 7. The hack, step by step
-#
-# Three scores over the steps, a line for each seed, without a leash and with $\beta = 0.1$. Below the figure stand two answers of each, to the same prompts.
-
-# %%
-plots.show(figures.hack(by_arm), alt="Without a leash the reward model's score stays high; the judge's and the good sentences vanish.")
-for name in ("no leash", "beta 0.1"):
-    print(name, *(f"   {said.strip()}" for said in by_arm[name][0]["held out"]["texts"][:2]), sep="\n")
-
-# %% [markdown]
-# First comes what section 3 foretold: more talk, which the judge likes, too, up to a half. From there on the two part. Sentences break off in the middle, words are repeated, and in the end hardly a sentence is good. Next to no pair
-# of section 2 had such an answer in it, so the reward model never learned that it is bad: its score stays at its ceiling all the while. From that score alone you would not notice. On the leash, broken text is dear, since the reference finds it very unlikely.
-
-# %% [markdown] tags=["more", "predict"]
-# ## 8. More: best of n
+# ## 8. Best of n
 #
 # There is a way without training: write $n$ answers, score them, keep the best. How far is *that* from the start? If no two scores are equal, its KL from the policy that wrote is at most
 #
 # $$ \text{KL}(\text{best of } n \,\|\, \pi_{\text{ref}}) \le \ln n - \frac{n - 1}{n} , $$
 #
 # which was long taken for the exact value (Beirami et al., 2024, show that it is a bound). For $n = 4$: $1.39 - 0.75 = 0.64$ nats; for $n = 64$: $3.17$. Out of $m = 64$ answers to a prompt, the mean over *all* sets of $n$ can be had at once: sorted by score, the answer of rank $i = 0, 1, \dots$ from below is the best in $\binom{i}{n-1}$ of the $\binom{m}{n}$ sets.
-#
-# **Predict.** From $n = 1$ to 64: does the judge's score of the best by the reward model rise all the way?
 
-# %% tags=["more"]
-@torch.no_grad()
+# %%
+from utils.experiments.tastes import best_of
+
+
 def best_of_n(prompts=32, m=64):
-    flat = [one for group in written(reference, HELD_OUT[:prompts], m, seed=2) for one in group]
-    scores = scores_of(reward_model, *zip(*((one.prompt, one.answer) for one in flat))).view(prompts, m)
+    groups = written(reference, HELD_OUT[:prompts], m, seed=2)
+    flat = [one for group in groups for one in group]
+    with torch.no_grad():
+        scores = scores_of(reward_model, *zip(*((one.prompt, one.answer) for one in flat))).view(prompts, m)
     scores, by_judge = (scores - CENTER) / SCALE, torch.tensor([one.opinion.score for one in flat]).view(prompts, m)
-    return {str(n): {name: [round(mean, 3) for mean in tastes.best_of(n, scores, values).tolist()] for name, values in
-                     (("reward", scores), ("judge", by_judge))} for n in (1, 2, 4, 8, 16, 32, 64)}  # fmt: skip
+    return {str(n): {"reward": best_of(n, scores, scores).mean().item(), "judge": best_of(n, scores, by_judge).mean().item()}
+            for n in (1, 2, 4, 8, 16, 32, 64)}  # fmt: skip
 
-
+# %% tags=["nbval-ignore-output"]
 best = recorded.results("18_best_of_n", lesson=18, settings={"prompts": 32, "answers": 64}, compute=best_of_n)
-print(best)
-for n, found in best.results.items():
-    reward, by_judge = (metrics.mean_interval(found[name]) for name in ("reward", "judge"))
-    bound = figures.bound(int(n))
-    print(f"n = {n:>2}   KL at most {bound:.2f}   reward model {reward.value:+.2f}   judge {show_interval(by_judge)}")
-
-# %% [markdown] tags=["more"]
-# TEXT-BEST
 
 # %% [markdown]
 # ## 9. DPO, line by line
-#
-# PPO holds four networks in memory (policy, reference, reward model, values) and must write all the time. Rafailov et al. (2023) found a way around this, by means of the leash itself. First five answers, so few that every mean is a plain sum:
-
-# %%
-ref = torch.tensor([0.40, 0.30, 0.15, 0.10, 0.05])  # pi_ref of five answers
-r5, beta = torch.tensor([0.0, 1.0, 2.0, 0.5, 3.0]), 1.0  # their rewards, the leash
-
-
-def objective(pi):
-    """(..., 5) -> (...): the reward's mean minus beta KL(pi || ref)."""
-    return (pi * r5).sum(-1) - beta * (pi * (pi / ref).log()).sum(-1)
-
-
-Z = (ref * (r5 / beta).exp()).sum()
-best_pi = ref * (r5 / beta).exp() / Z
-for name, pi in (("pi_ref", ref), ("pi*", best_pi)):
-    print(f"{name:<7}", *(f"{p:.3f}" for p in pi.tolist()))
-
-# %% [markdown]
-# **Line 1, what PPO wants:** the policy with the largest $\sum_y \pi(y)\, r(y) - \beta\, \text{KL}(\pi \,\|\, \pi_{\text{ref}})$.
-#
-# **Line 2.** Put both sums into one: $-\beta \sum_y \pi(y) \big[ \log \pi(y) - \log \big( \pi_{\text{ref}}(y)\, e^{r(y)/\beta} \big) \big]$. Over all $y$ the product $\pi_{\text{ref}}(y)\, e^{r(y)/\beta}$ sums to some $Z$, not to 1. Divided by $Z$ it is a policy,
-#
-# $$ \pi^*(y) = \frac{1}{Z}\, \pi_{\text{ref}}(y)\, e^{r(y) / \beta}, \qquad\text{and the objective is}\qquad \beta \ln Z - \beta\, \text{KL}(\pi \,\|\, \pi^*) . $$
-#
-# **Line 3.** A KL is never below 0, and 0 only for equal policies. So $\pi^*$ is the best there is, and its value is $\beta \ln Z$: a policy that PPO searches for, written down.
-
-# %% tags=["nbval-ignore-output"]
-some = torch.randn(1000, 5, generator=torch.Generator().manual_seed(0)).softmax(-1)  # a thousand policies
-line_2 = (objective(some) - beta * Z.log() + beta * (some * (some / best_pi).log()).sum(-1)).abs().max().item()
-logits = ref.log().clone().requires_grad_()
-for _ in range(300):  # line 3: climb, without knowing pi*
-    logits.data += torch.autograd.grad(objective(logits.softmax(-1)), logits)[0]
-line_3 = (logits.softmax(-1) - best_pi).abs().max().item()
-print(f"line 2 on 1,000 policies: equal {line_2 < 1e-5}; line 3, climbing from pi_ref reaches pi*: {line_3 < 5e-4}")
-assert line_2 < 1e-5 and line_3 < 5e-4 and (objective(some) <= beta * Z.log() + 1e-6).all()
-
-
-def draw_optimum(beta):
-    return figures.optimum(ref, r5, beta)
-
-
-widgets.explore(draw_optimum, alt="Five answers: probabilities at the start and in the best policy of this leash.",
-                beta=ipywidgets.FloatLogSlider(value=1.0, base=10, min=-1, max=1, step=0.1))  # fmt: skip
-
-# %% [markdown]
-# A long leash (small $\beta$) puts nearly all on the answer with the highest reward; a short one leaves the start as it was.
-#
-# **Line 4, turned round:** $r(y) = \beta \log \dfrac{\pi^*(y)}{\pi_{\text{ref}}(y)} + \beta \ln Z$. Whoever has the best policy has the reward.
-#
-# **Line 5.** $Z$ would be a sum over all answers there are. But Bradley-Terry needs a *difference*, and in that it is gone. With the *log-ratio* $h(y) = \log \pi(y \mid x) - \log \pi_{\text{ref}}(y \mid x)$,
-#
-# $$ r(y_w) - r(y_l) = \beta\, \big( h(y_w) - h(y_l) \big) . $$
-#
-# **Line 6.** So do not fit a reward model; put the policy's $\beta h$ in its place, into section 1's loss, and descend on the *policy's* weights:
-#
-# $$ \mathcal{L}_{\text{DPO}} = -\frac{1}{N} \sum_{(x,\, w,\, l)} \log \sigma \Big( \beta\, \big( h(y_w) - h(y_l) \big) \Big) . $$
-#
-# **Line 7.** If people choose by Bradley-Terry with rewards $r$, and there are enough of their choices, the lowest loss is at $\pi^*$. The next cell never shows $r$ to the policy, only how often each answer wins.
-
-# %%
-line_4 = (beta * (best_pi / ref).log() + beta * Z.log() - r5).abs().max().item()
-w, l = torch.cartesian_prod(torch.arange(5), torch.arange(5)).T  # all ordered pairs
-how_often = torch.sigmoid(r5[w] - r5[l])  # w is chosen over l
-logits = ref.log().clone().requires_grad_()
-for _ in range(3000):
-    h = logits.log_softmax(-1) - ref.log()
-    loss = -(how_often * F.logsigmoid(beta * (h[w] - h[l]))).mean()
-    logits.data -= 2.0 * torch.autograd.grad(loss, logits)[0]
-line_7 = (logits.softmax(-1) - best_pi).abs().max().item()
-print(f"line 4: equal {line_4 < 1e-5}; line 7: DPO reaches pi* from choices alone: {line_7 < 5e-4}")
-assert line_4 < 1e-5 and line_7 < 5e-4
-
-# %% [markdown]
-# ## 10. DPO on stories
-#
-# The pairs of section 2 are all that is needed: no reward model, no new answers. (Who passes through them many times computes once what the reference says, since it never changes.)
-# The *recorded run* takes 32 steps of 16 pairs, which is about once through them, with three seeds, and lets each policy write to the held-out prompts on the way. The first four
-# steps of one seed are live.
-
 # %%
 def dpo_steps(steps, seed, beta=0.1, size=16, rate=2e-4, look=()):
     """DPO on the pairs of section 2: the policy, what was measured in each step, and on held-out prompts after some."""
@@ -790,13 +635,12 @@ def dpo_steps(steps, seed, beta=0.1, size=16, rate=2e-4, look=()):
     model, rows, history, looks = copy.deepcopy(reference).requires_grad_(True), [], [], {}
     optimizer, rng = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0), Random(seed)
     x, chosen, rejected = zip(*pairs["train"])
+    fixed = torch.stack([preferences.scores(reference, x, y) for y in (chosen, rejected)])  # (2, N), once
     for step in range(1, steps + 1):
         rows = rows if len(rows) >= size else rows + rng.sample(range(len(x)), len(x))
         now, rows = rows[:size], rows[size:]
         batch = preferences.Answers.of([x[i] for i in now] * 2, [y[i] for y in (chosen, rejected) for i in now], PAD)
-        with torch.no_grad():
-            fixed = preferences.answer_log_probs(reference, batch)
-        h = (preferences.answer_log_probs(model, batch) - fixed).view(2, -1)  # (2, size): log-ratios
+        h = preferences.answer_log_probs(model, batch).view(2, -1) - fixed[:, now]  # (2, size): log-ratios
         loss = preferences.dpo_loss(*h, beta)
         optimizer.zero_grad()
         loss.backward()
@@ -811,591 +655,5 @@ def dpo_steps(steps, seed, beta=0.1, size=16, rate=2e-4, look=()):
 def dpo_runs():
     return [dict(zip(("history", "held out"), dpo_steps(32, seed, look=(4, 8, 16, 32))[1:])) for seed in range(SEEDS)]
 
-# %% [markdown] tags=["predict"]
-# **Predict.** The loss sees the difference of the log-ratios alone. Will the chosen answers become likelier than they were, and the rejected ones less likely?
 
-# %% tags=["nbval-ignore-output"]
 dpo_log = recorded.results("18_dpo", lesson=18, settings={"steps": 32, "seeds": SEEDS}, compute=dpo_runs)
-print(dpo_log)
-live = dpo_steps(4, seed=0)[1]
-for step, (loss, h_w, h_l) in enumerate(live, 1):
-    print(f"live, step {step}: loss {loss:.3f}   log-ratio of chosen {h_w:+6.2f}, of rejected {h_l:+6.2f}")
-dpo_off = max(abs(now[0] - then[0]) for now, then in zip(live, dpo_log.results[0]["history"]))
-dpo_ended = [run["held out"]["32"] for run in dpo_log.results]
-dpo_judged = metrics.mean_interval(torch.tensor([found["judge"] for found in dpo_ended]).mean(0).tolist())  # over prompts
-print(f"recorded, after 32 steps: judge {show_interval(dpo_judged)}; KL", " ".join(f"{found['kl']:.1f}" for found in dpo_ended))
-plots.show(figures.preferred(dpo_log.results, log.results["start"]),
-           alt="DPO: log-ratios of chosen and rejected answers over the steps, and the judge's score over the KL.")  # fmt: skip
-assert abs(live[0][0] - 0.6931) < 1e-3 and dpo_off < 0.05
-
-# %% [markdown]
-# TEXT-DPO
-
-# %% [markdown]
-# ## 11. DPO's kin
-#
-# The others change a term each. $h_w, h_l$ are log-ratios, $m_w, m_l$ the mean log-probability a token, $m = \frac{1}{|y|} \log \pi(y \mid x)$ with $|y|$ tokens, which needs no reference:
-#
-# | loss | reads | its idea |
-# |---|---|---|
-# | DPO | $h_w - h_l$ | above: the more apart, the better, without end |
-# | IPO | $h_w - h_l$ | apart by $1 / 2\beta$, and no further: a square |
-# | KTO | $h$ of single answers, good or bad | no pairs; each is compared with a reference point $z$, an estimate of the KL |
-# | SimPO | $m_w - m_l$ | no reference; a margin $\gamma$ that must be won |
-# | ORPO | $m_w$, $m_l$ | no reference, no SFT before: cross-entropy on the chosen, and the ratio of *odds* $p / (1 - p)$, $p = e^m$ |
-
-# %%
-def dpo(h_w, h_l, beta):
-    return -F.logsigmoid(beta * (h_w - h_l)).mean()
-
-
-def ipo(h_w, h_l, beta):
-    return (h_w - h_l - 1 / (2 * beta)).square().mean()
-
-
-def kto(h_good, h_bad, z, beta):
-    return torch.cat([1 - torch.sigmoid(beta * (h_good - z)), 1 - torch.sigmoid(beta * (z - h_bad))]).mean()
-
-
-def simpo(m_w, m_l, beta, gamma):
-    return -F.logsigmoid(beta * (m_w - m_l) - gamma).mean()
-
-
-def orpo(m_w, m_l, weight):
-    log_odds = lambda m: m - torch.log(1 - m.exp())
-    return -m_w.mean() - weight * F.logsigmoid(log_odds(m_w) - log_odds(m_l)).mean()
-
-
-plots.show(figures.losses(dpo, ipo, kto, simpo), alt="Losses over the margin: DPO's falls on, IPO's is lowest at 5, KTO's is flat at both ends.")
-
-# %% [markdown]
-# DPO pulls without end, weaker and weaker: where one side of a pair always wins, nothing else stops it (Azar et al., 2023). IPO pulls back beyond its margin, here 5. KTO (its margin is $h - z$ of one answer) gives up on what is far on the wrong side, too: an answer that is hopelessly far off, perhaps by a wrong label, hardly pulls.
-
-# %% [markdown]
-# Six pairs of section 2, once by these functions and once by `utils.alignment.preferences`; the policy is one that has moved a little from the reference. *Mismatched* answers stand beside another row's prompt; their mean log-ratio, if above 0, is KTO's $z$.
-
-# %%
-torch.manual_seed(8)
-moved = copy.deepcopy(reference)
-for weight in moved.parameters():
-    weight.data += 0.02 * weight.std() * torch.randn_like(weight)
-x, chosen, rejected = (list(part) for part in zip(*pairs["train"][:6]))
-batch = preferences.Answers.of(x + x, chosen + rejected, PAD)
-others = preferences.Answers.of(x, chosen[-1:] + chosen[:-1], PAD)
-with torch.no_grad():
-    fixed = preferences.token_log_probs(reference, batch)  # (12, T - 1)
-    h_others = preferences.answer_log_probs(moved, others) - preferences.answer_log_probs(reference, others)
-    z = preferences.kto_reference_point(h_others)
-log_probs = preferences.token_log_probs(moved, batch).detach().requires_grad_()  # (12, T - 1)
-
-
-def parts():
-    """h_w, h_l and m_w, m_l of the six pairs, with their gradients' paths."""
-    return (log_probs - fixed).sum(1).chunk(2), (log_probs.sum(1) / batch.lengths).chunk(2)
-
-
-by_us = {"DPO": lambda h, m: dpo(*h, 0.1), "IPO": lambda h, m: ipo(*h, 0.1), "KTO": lambda h, m: kto(*h, z, 0.1),
-         "SimPO": lambda h, m: simpo(*m, 2.0, 0.5), "ORPO": lambda h, m: orpo(*m, 0.1)}  # fmt: skip
-by_utils = {"DPO": lambda h, m: preferences.dpo_loss(*h, 0.1), "IPO": lambda h, m: preferences.ipo_loss(*h, 0.1),
-            "KTO": lambda h, m: preferences.kto_loss(*h, z, 0.1), "SimPO": lambda h, m: preferences.simpo_loss(*m, 2.0, 0.5),
-            "ORPO": lambda h, m: preferences.orpo_loss(*m, 0.1)}  # fmt: skip
-
-
-def value_and_gradient(loss):
-    return loss, torch.autograd.grad(loss, log_probs)[0]
-
-
-def apart(ours, theirs):
-    """The larger difference of the two: values, and gradients by every token's log-probability."""
-    return max((a - b).abs().max().item() for a, b in zip(value_and_gradient(ours), value_and_gradient(theirs)))
-
-
-off_utils = {name: apart(by_us[name](*parts()), by_utils[name](*parts())) for name in by_us}
-print(f"KTO's z: {z.item():.2f}")
-for name in by_us:
-    print(f"{name:<6} {by_us[name](*parts()).item():8.4f}   equals utils': {off_utils[name] < 1e-4}")
-assert max(off_utils.values()) < 1e-4 and z > 0.1
-
-# %% [markdown]
-# ## 12. The library way
-#
-# At work: TRL. `RewardTrainer`, `DPOTrainer` (`loss_type="sigmoid"`, `"ipo"` and others), `KTOTrainer`, and, under `trl.experimental`, `CPOTrainer` (SimPO) and `ORPOTrainer`; lesson 19 trains with `DPOTrainer`, lesson 24 with `GRPOTrainer`.
-#
-# Are your losses its losses? It keeps them in private methods, so this cell hands those as much of a trainer as they read, a *stub*, and the log-probabilities of the six pairs. Another version may keep them elsewhere; then the cell says so.
-
-# %%
-os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
-from collections import defaultdict
-from types import SimpleNamespace
-
-import trl
-
-
-def trainer_stub(kind):
-    """What the private methods read of a trainer."""
-    same = SimpleNamespace(device="cpu", gather=lambda x: x, gather_for_metrics=lambda x: x)
-    return SimpleNamespace(model=reference, accelerator=same, loss_types=[kind], loss_type=kind, loss_weights=[1.0], ld_alpha=None,
-                           f_divergence_type="reverse_kl", precompute_ref_logps=True, use_weighting=False, label_smoothing=0.0,
-                           aux_loss_enabled=False, beta=0.1, alpha=0.0, simpo_gamma=0.5, calculate_KL=True, desirable_weight=1.0,
-                           undesirable_weight=1.0, _tp_size=1, _total_train_tokens=0,
-                           _metrics=defaultdict(lambda: defaultdict(list)))  # fmt: skip
-
-
-def by_trl(name):
-    """TRL's loss on the six pairs, with the settings of `by_us`."""
-    nothing = torch.zeros_like(fixed)
-    says = lambda **_: SimpleNamespace(log_probs=log_probs, entropy=nothing, mean_logits=nothing, is_top1=nothing.bool())
-    given = {"input_ids": batch.ids, "attention_mask": batch.ids, "completion_mask": batch.mask.long()}
-    stub, (h, m) = trainer_stub({"IPO": "ipo", "DPO": "sigmoid"}.get(name, name.lower())), parts()
-    if name in ("DPO", "IPO"):
-        given |= dict(zip(("ref_chosen_logps", "ref_rejected_logps"), fixed.sum(1).chunk(2)))
-        return trl.DPOTrainer._compute_loss(stub, says, given, False)
-    if name == "KTO":
-        stub._compute_kl_logps = lambda *_: z  # of the mismatched answers, less a reference of 0
-        given |= {"label": torch.arange(12) < 6, "ref_logps": fixed.sum(1), "ref_KL_logps": torch.zeros(())}
-        return trl.KTOTrainer._compute_loss(stub, says, given, False)
-    if name == "SimPO":
-        from trl.experimental.cpo import CPOTrainer
-        stub.beta = 2.0
-        return CPOTrainer.cpo_loss(stub, *m)[0].mean()
-    from trl.experimental.orpo import ORPOTrainer
-    return -m[0].mean() - ORPOTrainer.odds_ratio_loss(stub, *m)[0].mean()  # the trainer adds the first part elsewhere
-
-
-off_trl = {}
-if trl.__version__.startswith("1.16."):
-    normalized = tuple(sums / lengths for sums, lengths in zip(parts()[0], batch.lengths.chunk(2)))
-    off_trl = {name: apart(ipo(*normalized, 0.1) if name == "IPO" else by_us[name](*parts()), by_trl(name)) for name in by_us}
-    print(*(f"{name:<6} equals TRL's: {off < 1e-4}" for name, off in off_trl.items()), sep="\n")
-    print(f"IPO as the paper has it: {ipo(*parts()[0], 0.1).item():.2f}; TRL's: {by_trl('IPO').item():.2f}")
-    assert max(off_trl.values()) < 1e-4
-else:
-    print(f"TRL here is {trl.__version__}, and its private methods were compared in 1.16.")
-
-# %% [markdown]
-# Where TRL 1.16 departs from the papers, named:
-#
-# | loss | the paper | TRL |
-# |---|---|---|
-# | IPO | sums of log-ratios | divides each by its answer's length first |
-# | ORPO | cross-entropy on the chosen *answer* | on prompt and answer, averaged over the batch's tokens |
-# | SimPO | its loss alone | `CPOTrainer` adds `cpo_alpha` times a cross-entropy, 1 unless you set it to 0 |
-#
-# TRL's KTO is the paper's. And Bradley-Terry: InstructGPT takes all pairs of the 4 to 9 answers to a prompt in one batch; `RewardTrainer`, and section 3, take single pairs.
-#
-# ## 13. On a GPU
-#
-# PPO profits twice: more answers a step make quieter gradients, and writing them is where a GPU is fast. With one, 256 answers a step for 40 steps, on a leash of 0.1; without, two steps of eight show that it runs.
-
-# %% tags=["gpu", "nbval-ignore-output"]
-large = runtime.gpu("trains 40 steps of PPO with 256 answers each", needs="a GPU with 4 GB")
-rows, count, device = (256, 40, run.device) if large else (8, 2, "cpu")
-for model in (reference, reward_model):
-    model.to(device)
-bigger = Learner(seed=1)
-bigger.answers = lambda: policy.rollout(bigger.policy, bigger.prompts.choices(PROMPTS, k=rows), NEW, bigger.draws, END, PAD)
-for number in range(1, count + 1):
-    step = ppo_step(bigger, model_reward, beta=0.1)
-    if number in (1, count) or number % 10 == 0:
-        print(f"step {number:>2}  reward model {step['reward']:+.2f}   judge {step['score']:.2f}   KL {step['kl']:.2f}")
-for model in (reference, reward_model):
-    model.to("cpu")
-
-# %% [markdown]
-# ## 14. Where it goes wrong
-#
-# **The reference is the policy.** `reference = policy` instead of a copy: both move together, all log-ratios stay 0, and the loss stays at $\ln 2$, while the weights move. At step 0 a loss of $\ln 2 = 0.693$ is right; later it is this bug.
-#
-# **Dropout.** The policy wrote without dropout and learns with it: the ratio is not 1 before any step was taken.
-#
-# **The prompt's tokens are counted.** In which losses does it matter, if chosen and rejected share their prompt?
-
-# %% [markdown] tags=["predict"]
-# **Predict.** Which of DPO and SimPO changes, if the log-probabilities of the prompt's tokens are added to those of both answers?
-
-# %%
-bug, row_losses = copy.deepcopy(reference).requires_grad_(True), []
-alias, optimizer = bug, torch.optim.SGD(bug.parameters(), lr=0.1)
-before = bug.embedding.weight.detach().clone()
-for _ in range(3):
-    with torch.no_grad():
-        as_reference = preferences.answer_log_probs(alias, batch)
-    loss = dpo(*(preferences.answer_log_probs(bug, batch) - as_reference).chunk(2), 0.1)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    row_losses.append(loss.item())
-moved_by = (bug.embedding.weight - before).abs().max().item()
-print("the reference is the policy: losses", [f"{loss:.3f}" for loss in row_losses], "; weights moved:", moved_by > 1e-4)
-
-theirs.config.resid_pdrop = theirs.config.embd_pdrop = theirs.config.attn_pdrop = 0.1
-noisy = GPT.from_hf(theirs).train()
-torch.manual_seed(0)
-with torch.no_grad():
-    ratio = (preferences.token_log_probs(noisy, batch) - fixed).exp()[batch.mask[:, 1:]]
-dropped = ((ratio - 1).abs() > 0.2).float().mean().item()
-print(f"dropout of 0.1: before any step {dropped:.0%} of the ratios lie beyond the clip")
-
-with torch.no_grad():
-    real = (batch.ids != PAD) & (torch.arange(batch.ids.shape[1]) > 0)  # all but the first token
-    whole = preferences.Answers(batch.ids, real)
-    by_moved, by_reference = (preferences.answer_log_probs(model, whole) for model in (moved, reference))
-    dpo_shift = abs(dpo(*(by_moved - by_reference).chunk(2), 0.1) - by_us["DPO"](*parts())).item()
-    simpo_shift = abs(simpo(*(by_moved / whole.lengths).chunk(2), 2.0, 0.5) - by_us["SimPO"](*parts())).item()
-print(f"with the prompt's tokens DPO changes by {dpo_shift:.4f}, SimPO by {simpo_shift:.3f}")
-assert all(abs(loss - 0.6931) < 1e-3 for loss in row_losses) and moved_by > 1e-4
-assert dropped > 0.05 and dpo_shift < 1e-4 < simpo_shift
-
-# %% [markdown]
-# In DPO a common prompt cancels in the difference. In SimPO it does not: the mean is taken over more tokens, the same for both, and the margin shrinks. KTO's single answers, and pairs with unlike prompts, are changed, too.
-
-# %% [markdown]
-# ## Check yourself
-#
-# 1. Bradley-Terry rewards: A beats B with odds 2 to 1, B beats C with odds 3 to 1. How often does A beat C?
-#
-# <details><summary>Answer</summary>The odds multiply, as differences add: 6 to 1, so in 6 of 7.</details>
-#
-# 2. Why may a baseline be taken off the reward, and why should it not know the answer's own reward?
-#
-# <details><summary>Answer</summary>The mean of grad log pi is zero, so any number that does not depend on the answer drops out. One that contains the answer's own reward takes a part of it away.</details>
-#
-# 3. $\rho = 0.7$, $A = -1$, $\epsilon = 0.2$. Is there a gradient?
-#
-# <details><summary>Answer</summary>No. The minimum of -0.7 and -0.8 is -0.8, a constant: the token has been pushed down far enough.</details>
-#
-# 4. Your reward model's score rises from step to step. What else do you plot?
-#
-# <details><summary>Answer</summary>The KL from the reference, a score that training does not see (people, a judge), and the answers themselves: read ten.</details>
-#
-# 5. In DPO, log-probabilities of the chosen answers fall while the loss falls. Is that a bug?
-#
-# <details><summary>Answer</summary>No. The loss sees the difference alone, and both may fall, if the rejected fall faster (section 10).</details>
-
-# %% [markdown]
-# ## Exercises
-#
-# ### Exercise 18.1 · DPO from tokens (difficulty 2, 15 minutes)
-#
-# You get log-probabilities of *tokens*, grids (2N, T): the first N rows are the chosen answers, the others the rejected ones. `mask` is True at answers' tokens; what stands elsewhere are prompts and padding, and the numbers there mean nothing. Give the DPO loss, and the share of pairs whose chosen answer has the larger log-ratio, as a number.
-#
-# <details><summary>Hint</summary>
-#
-# `torch.where(mask, policy - reference, 0.0).sum(1)`, then `chunk(2)`.
-# </details>
-
-# %% tags=["exercise"]
-import torch
-
-
-def dpo_from_tokens(policy, reference, mask, beta):
-    """(2N, T) three times, a number -> the loss, (), and the share of pairs that are in the right order."""
-    raise NotImplementedError
-
-# %% tags=["check"]
-from utils.course import exercises
-
-
-@exercises.check("18.1", dpo_from_tokens)
-def check_dpo_from_tokens(attempt):
-    import torch
-    import torch.nn.functional as F
-
-    draws = torch.Generator().manual_seed(1)
-    log_probs, reference = (-torch.rand(8, 6, generator=draws) * 3 for _ in range(2))
-    mask = torch.tensor([[0, 0, 1, 1, 1, 0], [0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1], [0, 1, 1, 1, 1, 0]] * 2).bool()
-    mask[4:, 5] = True
-    before = log_probs.clone(), reference.clone()
-    got = attempt(log_probs, reference, mask, 0.5)
-    assert isinstance(got, tuple) and len(got) == 2, "Two things are asked for: the loss and the share."
-    assert torch.equal(log_probs, before[0]) and torch.equal(reference, before[1]), "The grids were overwritten: make new ones."
-    loss, share = float(got[0]), float(got[1])
-
-    def right(h, beta=0.5):
-        return (-F.logsigmoid(beta * (h[:4] - h[4:])).mean()).item()
-
-    h = torch.where(mask, log_probs - reference, 0.0).sum(1)
-    by_neighbors = -F.logsigmoid(0.5 * (h[0::2] - h[1::2])).mean().item()
-    likely = {
-        right((log_probs - reference).sum(1)): "Prompts and padding are counted: only the tokens where `mask` is True belong to the answers.",
-        right(h / mask.sum(1)): "Those are means a token. DPO takes the sum over the answer (SimPO, and TRL's IPO, take means).",
-        right(-h): "The sign is turned round: chosen minus rejected, and policy minus reference.",
-        right(torch.where(mask, log_probs, 0.0).sum(1)): "The reference is missing.",
-        right(h, 1.0): "beta is missing inside the sigmoid.",
-        0.5 * right(h, 1.0): "beta stands inside the sigmoid, and not before the loss.",
-        4 * right(h): "The mean over the pairs is asked for, not their sum.",
-        by_neighbors: "Row 0 and row 1 are no pair: row i and row i + N are.",
-        torch.sigmoid(0.5 * (h[:4] - h[4:])).mean().item(): "That is the mean probability. The loss is minus the mean of its logarithm.",
-    }
-    for value, message in likely.items():
-        assert abs(loss - value) > 1e-4, message
-    assert abs(loss - right(h)) < 1e-4, f"The loss should be {right(h):.4f}, not {loss:.4f}."
-    wanted = (h[:4] > h[4:]).float().mean().item()
-    sums = torch.where(mask, log_probs, 0.0).sum(1)
-    by_policy = (sums[:4] > sums[4:]).float().mean().item()
-    assert wanted == by_policy or abs(share - by_policy) > 1e-6, "For the share, too, the reference is taken off: it is the larger log-ratio that counts."
-    assert abs(share - wanted) < 1e-6, f"The share should be {wanted}, not {share}."
-    nothing = log_probs.masked_fill(~mask, -torch.inf)
-    assert abs(float(attempt(nothing, reference, mask, 0.5)[0]) - right(h)) < 1e-4, "What stands off the mask may be infinite, and infinity times 0 is NaN: choose by `torch.where`, do not multiply."
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-#@title Solution
-def dpo_from_tokens_solution(policy, reference, mask, beta):
-    chosen, rejected = torch.where(mask, policy - reference, 0.0).sum(1).chunk(2)
-    return -torch.nn.functional.logsigmoid(beta * (chosen - rejected)).mean(), (chosen > rejected).float().mean().item()
-
-
-check_dpo_from_tokens(dpo_from_tokens_solution)
-
-# %% [markdown]
-# ### Exercise 18.2 · Advantages of an answer that was cut off (difficulty 3, 20 minutes)
-#
-# Section 5 lets every answer end, with $V = 0$ behind it. An answer that was only *cut off* at its longest length would have gone on, and what would have come is guessed by the value of the state after its last token. Write GAE for one answer, with plain lists: `values` has one number more than `rewards` if it was cut off, and as many if it ended.
-# For rewards `[0, 0, 1]`, values `[0.2, 0.4, 0.9]`, $\lambda = 0.5$ it gives `[0.475, 0.55, 0.1]`, as above; with values `[0.2, 0.4, 0.9, 0.6]` it gives `[0.625, 0.85, 0.7]`.
-#
-# <details><summary>Hint</summary>
-#
-# Put a 0 behind the values if none stands there. Then go backward, and keep the advantage of the token after.
-# </details>
-
-# %% tags=["exercise"]
-def advantages_of(rewards, values, gamma=1.0, lam=0.95):
-    """Lists of numbers -> the advantages, as a list as long as rewards."""
-    raise NotImplementedError
-
-# %% tags=["check"]
-from utils.course import exercises
-
-
-@exercises.check("18.2", advantages_of)
-def check_advantages_of(attempt):
-    def right(rewards, values, gamma=1.0, lam=0.95, last=0.0, fade=None, ahead=True):
-        values = [*values, last] if len(values) == len(rewards) else list(values)
-        fade, found = gamma * lam if fade is None else fade, []
-        for t in reversed(range(len(rewards))):
-            delta = rewards[t] + gamma * values[t + 1] * ahead - values[t]
-            found.append(delta + fade * (found[-1] if found else 0.0))
-        return found[::-1]
-
-    rewards, values, longer = [0.0, -0.1, 0.0, 1.0], [0.2, 0.4, 0.9, 0.5], [0.2, 0.4, 0.9, 0.5, 0.6]
-    given = list(rewards), list(values)
-    got = attempt(*given, 0.9, 0.5)
-    assert isinstance(got, list) and len(got) == 4, "A list with one advantage for each reward is asked for."
-    assert given == (rewards, values), "The lists that were given have changed: work on copies."
-    near = lambda a, b: all(abs(x - y) < 1e-6 for x, y in zip(a, b))
-    assert not near(got[::-1], right(rewards, values, 0.9, 0.5)), "The order is turned round: you went backward, so reverse at the end."
-    assert not near(got, right(rewards, values, 0.9, 0.5, fade=0.5)), "The advantage of the token after fades by gamma times lambda, and not by lambda alone."
-    assert not near(got, right(rewards, values, 0.9, 0.5, ahead=False)), "V of the state after is missing in delta."
-    assert not near(got, right(rewards, values, 1.0, 0.5)), "gamma stands before V of the state after, too: it is not always 1."
-    assert not near(got, right(rewards, values, 0.9, 0.5, last=0.5)), "This answer ended: behind it V is 0, and not its last value again."
-    returns = [a + v for a, v in zip(right(rewards, values, 0.9, 0.5), values)]
-    assert not near(got, returns), "Those are the returns: the value of the state itself is to be taken off."
-    assert near(got, right(rewards, values, 0.9, 0.5)), f"Expected {[round(a, 4) for a in right(rewards, values, 0.9, 0.5)]}, not {got}."
-    got = attempt(rewards, longer, 0.9, 0.5)
-    assert len(got) == 4, "An answer that was cut off has as many advantages as rewards: the value behind it is no token."
-    assert not near(got, right(rewards, values, 0.9, 0.5)), "It was cut off: the value behind the last token counts, and yours leaves it out."
-    assert near(got, right(rewards, longer, 0.9, 0.5)), f"Cut off: expected {[round(a, 4) for a in right(rewards, longer, 0.9, 0.5)]}, not {got}."
-    assert near(attempt([1.0], [0.25]), [0.75]), "One token alone: its advantage is its reward minus its value."
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-#@title Solution
-def advantages_of_solution(rewards, values, gamma=1.0, lam=0.95):
-    values = [*values, 0.0][: len(rewards) + 1]
-    found, following = [], 0.0
-    for t in reversed(range(len(rewards))):
-        following = rewards[t] + gamma * values[t + 1] - values[t] + gamma * lam * following
-        found.append(following)
-    return found[::-1]
-
-
-check_advantages_of(advantages_of_solution)
-
-# %% [markdown]
-# ### Exercise 18.3 · The gradient of the clipped objective (difficulty 3, 15 minutes)
-#
-# Without autograd: the derivative of $\min(\rho A, \text{clip}(\rho, 1 - \epsilon, 1 + \epsilon) A)$ with respect to $\log \pi_\theta$, token by token, from the ratios and the advantages.
-#
-# <details><summary>Hint</summary>
-#
-# $\partial \rho / \partial \log \pi_\theta = \rho$. Where the clip holds, the minimum is a constant. It does not hold on both sides.
-# </details>
-
-# %% tags=["exercise"]
-import torch
-
-
-def clip_gradient(ratio, advantages, clip=0.2):
-    """Tensors of one shape -> the derivative by log pi, of that shape."""
-    raise NotImplementedError
-
-# %% tags=["check"]
-from utils.course import exercises
-
-
-@exercises.check("18.3", clip_gradient)
-def check_clip_gradient(attempt):
-    import torch
-
-    ratio = torch.tensor([1.0, 1.5, 1.5, 0.5, 0.5, 1.1, 0.9, 1.25])
-    advantages = torch.tensor([2.0, 2.0, -2.0, 2.0, -2.0, -1.0, 3.0, 1.0])
-
-    def right(clip):
-        log_probs = ratio.log().requires_grad_()
-        rho = log_probs.exp()
-        torch.minimum(rho * advantages, rho.clamp(1 - clip, 1 + clip) * advantages).sum().backward()
-        return log_probs.grad
-
-    got, wanted = attempt(ratio.clone(), advantages.clone(), 0.2), right(0.2)
-    assert isinstance(got, torch.Tensor) and got.shape == ratio.shape, "A tensor of the same shape is asked for."
-    near = lambda other: torch.allclose(got.float(), other, atol=1e-5)
-    inside = ((ratio > 0.8) & (ratio < 1.2)).float()
-    stopped = (((ratio > 1.2) & (advantages > 0)) | ((ratio < 0.8) & (advantages < 0))).float()
-    assert not near(-wanted), "The sign: it is the objective's derivative, which is to rise, and not that of the loss."
-    assert not near(ratio * advantages), "There is no clip in it: where the objective is a constant, its derivative is 0."
-    assert not near(inside * ratio * advantages), "The clip holds on one side only: a token that has gone the wrong way (ratio 1.5 with A < 0) keeps its gradient."
-    assert not near((1 - stopped) * advantages), "The derivative of the ratio by log pi is the ratio itself: that factor is missing."
-    assert not near(inside * advantages), "The factor of the ratio is missing, and the clip holds on one side only."
-    assert not near(ratio.clamp(0.8, 1.2) * advantages), "Where the clip holds the objective is clip(ratio) A, but its derivative is 0."
-    assert not near(stopped * ratio * advantages), "Just the other way round: those are the tokens that the clip stops."
-    assert near(wanted), f"Expected {[round(g, 3) for g in wanted.tolist()]}, not {[round(g, 3) for g in got.tolist()]}."
-    assert torch.allclose(attempt(ratio.clone(), advantages.clone(), 0.4), right(0.4), atol=1e-5), "Right for a clip of 0.2, not for 0.4: is 0.2 written into it?"
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-#@title Solution
-def clip_gradient_solution(ratio, advantages, clip=0.2):
-    stopped = ((ratio > 1 + clip) & (advantages > 0)) | ((ratio < 1 - clip) & (advantages < 0))
-    return torch.where(stopped, 0.0, ratio * advantages)
-
-
-check_clip_gradient(clip_gradient_solution)
-
-# %% [markdown]
-# ### Exercise 18.4 · The KL of the best of n, exactly (difficulty 4, 25 minutes)
-#
-# A policy over a few answers with known probabilities, sorted by rising score, no two alike. You draw $n$ times and keep the best. Give the probabilities of what you keep, and its exact KL from the policy, in nats. With two answers of ½ each and $n = 2$: probabilities ¼ and ¾, KL 0.131, and the bound of section 8 is 0.193.
-#
-# <details><summary>Hint</summary>
-#
-# All $n$ draws are answer $i$ or worse with probability $F_i^n$, where $F_i = p_0 + \dots + p_i$. The best *is* $i$ with $F_i^n - F_{i-1}^n$.
-# </details>
-
-# %% tags=["exercise"]
-import torch
-
-
-def best_of_n_exactly(probabilities, n):
-    """(K,) by rising score, and n -> the best one's probabilities (K,), and their KL from the policy, a number."""
-    raise NotImplementedError
-
-# %% tags=["check"]
-from utils.course import exercises
-
-
-@exercises.check("18.4", best_of_n_exactly)
-def check_best_of_n_exactly(attempt):
-    import math
-
-    import torch
-
-    p = torch.tensor([0.5, 0.2, 0.2, 0.1], dtype=torch.float64)
-
-    def right(p, n):
-        below = torch.cat([p.new_zeros(1), p.cumsum(0)])
-        best = below[1:] ** n - below[:-1] ** n
-        return best, (best * (best / p).log()).sum().item()
-
-    got = attempt(p.clone(), 4)
-    assert isinstance(got, tuple) and len(got) == 2, "Two things are asked for: the probabilities and the KL."
-    best, wanted = right(p, 4)
-    found, kl = torch.as_tensor(got[0], dtype=torch.float64), float(got[1])
-    near = lambda other: found.shape == other.shape and torch.allclose(found, other, atol=1e-6)
-    assert not near(p.cumsum(0) ** 4), "That is the probability that the best is answer i OR WORSE. Take off what is worse."
-    assert not near(right(p.flip(0), 4)[0].flip(0)), "Yours keeps the worst: the last answer has the highest score."
-    assert not near(p**4) and not near(p**4 / (p**4).sum()), "That is the probability that all n draws are the same answer. The others may be any that score less."
-    assert not near(right(p, 5)[0]) and not near(right(p, 3)[0]), "n draws, and not one more or less."
-    assert near(best), f"The probabilities should be {[round(x, 4) for x in best.tolist()]}, not {[round(x, 4) for x in found.tolist()]}."
-    assert abs(kl - (math.log(4) - 3 / 4)) > 1e-6, "That is the bound. It is exact only where no answer has a probability of its own; here it is too large."
-    assert abs(kl - (p * (p / best).log()).sum().item()) > 1e-6, "The KL the other way round: the mean is over what the best of n keeps."
-    assert abs(kl - wanted / math.log(2)) > 1e-6, "In nats: the natural logarithm."
-    assert abs(kl - wanted) < 1e-6, f"The KL should be {wanted:.4f}, not {kl:.4f}."
-    assert abs(float(attempt(p.clone(), 1)[1])) < 1e-9, "The best of one is the policy itself: its KL is 0."
-    zero = attempt(torch.tensor([0.0, 0.5, 0.5], dtype=torch.float64), 2)[1]
-    assert not math.isnan(float(zero)), "An answer of probability 0 adds 0 to the KL, and 0 times log of 0 / 0 is NaN: torch.xlogy, or leave it out."
-
-# %% jupyter={"source_hidden": true} tags=["solution"]
-#@title Solution
-def best_of_n_exactly_solution(probabilities, n):
-    below = torch.cat([probabilities.new_zeros(1), probabilities.cumsum(0)])
-    best = below[1:] ** n - below[:-1] ** n
-    there = best > 0
-    return best, (best[there] * (best[there] / probabilities[there]).log()).sum().item()
-
-
-check_best_of_n_exactly(best_of_n_exactly_solution)
-
-# %% [markdown] tags=["open-task"]
-# ### Open task · A taste of your own (2 hours)
-#
-# Write another judge: no weather, three names at least, short sentences, an ending. Train a reward model on its pairs, let PPO run on it without a leash, and find out **what it exploits**. Then mend it, and **decide whether you would let your policy loose on people**.
-#
-# | points | for |
-# |---|---|
-# | 2 | the judge, in one sentence and in code, and what the start scores |
-# | 2 | the reward model on held-out pairs beside the best trivial program, with intervals |
-# | 2 | the hack: both scores over the steps, two seeds at least, and three answers to read |
-# | 3 | a cure, measured: new pairs from the hacked policy, a leash, a mean of several reward models, reading at the last token |
-# | 1 | the decision |
-
-# %% [markdown]
-# ## Scorecard
-#
-# Rows about equality, about small exact examples and about the recorded runs. The second card has what the live trainings gave.
-
-# %% tags=["scorecard"]
-from utils.course.scorecard import Scorecard
-
-card = Scorecard(lesson=18)
-card.at_most("PPO (leash, GAE, loss, gradient): largest difference from utils.alignment", ppo_difference, 1e-5)
-for name in by_us:
-    card.at_most(f"{name}: loss and gradient, largest difference from utils.alignment", off_utils[name], 1e-4)
-for name, off in off_trl.items():
-    card.at_most(f"{name}: loss and gradient, largest difference from TRL's", off, 1e-4)
-noisier = spread["no baseline"] / spread["mean of the others"]
-card.at_least("REINFORCE: variance without a baseline, as a multiple of that with one", noisier, 20, digits=2)
-card.at_most("DPO, line 2: the two forms of the objective, largest difference", line_2, 1e-5)
-card.at_most("DPO, line 3: climbing from pi_ref, distance from pi*", line_3, 5e-4)
-card.at_most("DPO, line 7: from choices alone, distance from pi*", line_7, 5e-4)
-card.at_least("recorded: the start, judge's score, lower end", began.low, 0.1)
-card.at_most("recorded: no leash, judge's score, upper end", ended["no leash"].high, 0.05)
-hacked = min(run["held out"]["reward"] for run in by_arm["no leash"])
-card.at_least("recorded: no leash, reward model's score, least of three seeds", hacked, 2.0)
-card.at_least("recorded: beta 0.1, judge's score, lower end", ended["beta 0.1"].low, 0.4)
-card.at_least("recorded: judge's own score above beta 0.1, lower end", between["beta 0.1", "judge's own score"].low, 0.0)
-card.show()
-
-# %% tags=["scorecard", "nbval-ignore-output"]
-card = Scorecard(lesson=18)
-card.at_least("live: reward model right on held-out pairs, lower end", accuracy["reward model"].low, 0.8)
-card.at_least("live: PPO, eight steps, gain of the judge's score", gains["score"], 0.05)
-card.at_most("live: PPO, five steps more, judge's score at the end minus the best", ends["score"] - best_seen, -0.1)
-card.at_most("live: four steps of DPO, largest difference of a loss from the recorded run's", dpo_off, 0.05)
-from_ln_2 = max(abs(loss - 0.6931) for loss in row_losses)
-card.at_most("live: DPO's loss while the reference is the policy, distance from ln 2", from_ln_2, 1e-3)
-card.show()
-
-# %% [markdown]
-# ## Summary
-#
-# 1. Bradley-Terry turns comparisons into rewards, up to a constant. A reward model learns them, and is right only about what its pairs show.
-# 2. REINFORCE makes likelier what paid off; a baseline takes most of the noise away. PPO dares several steps on the same answers, by a clip, GAE and a KL penalty.
-# 3. Without the penalty the reward model's score rose and the judge's fell to nothing; with it the policy ended well above the start.
-# 4. The best policy under a KL penalty is $\pi_{\text{ref}}\, e^{r/\beta} / Z$. Turned round, that makes Bradley-Terry a loss on the policy itself: DPO.
-# 5. IPO, KTO, SimPO and ORPO change a term each. Yours equal TRL's, in value and gradient.
-#
-# **New words**, in the [glossary](../data/glossary.md): preference pair; Bradley-Terry; reward model; policy; reference; rollout; policy gradient; baseline; advantage; PPO; ratio and clip; value head; GAE; KL divergence; KL penalty; reward hacking; proxy; best of n; DPO; log-ratio.
-#
-# **Papers.** Williams, *Simple Statistical Gradient-Following Algorithms*, 1992 · Schulman et al., [GAE](https://arxiv.org/abs/1506.02438), 2015, and [PPO](https://arxiv.org/abs/1707.06347), 2017 · Ziegler et al., [KL penalty](https://arxiv.org/abs/1909.08593), 2019 · Ouyang et al., [InstructGPT](https://arxiv.org/abs/2203.02155),
-# 2022 · Gao et al., [overoptimization](https://arxiv.org/abs/2210.10760), 2022 · Rafailov et al., [DPO](https://arxiv.org/abs/2305.18290), 2023 · Azar et al., [IPO](https://arxiv.org/abs/2310.12036), 2023 · Ethayarajh et al., [KTO](https://arxiv.org/abs/2402.01306), 2024 ·
-# Beirami et al., [best of n](https://arxiv.org/abs/2401.01879), 2024 · Hong et al., [ORPO](https://arxiv.org/abs/2403.07691), 2024 · Meng et al., [SimPO](https://arxiv.org/abs/2405.14734), 2024
-#
-# **Next:** lesson 19 improves a GPT with SFT and DPO, by `DPOTrainer`, and programs judge who wins.

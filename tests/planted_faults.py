@@ -38,6 +38,7 @@ ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
+TASTES = "test_tastes.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
 WRITTEN = "test_written.py::test_"
@@ -557,6 +558,18 @@ FAULTS = [
         POLICY + "the_clip_by_hand",
     ),
     Fault("alignment/policy.py", ".square(), mask) / 2", ".square(), mask)", POLICY + "values_are_constants_of_the_advantages"),
+    Fault(
+        "experiments/tastes.py",
+        "math.comb(rank, n - 1)",
+        "math.comb(rank + 1, n)",
+        TASTES + "the_best_of_n_is_the_mean_over_all_sets",
+    ),
+    Fault(
+        "experiments/tastes.py",
+        "apart = table[0::2] - table[1::2]",
+        "apart = table[1::2] - table[0::2]",
+        TASTES + "a_bag_of_words_finds_the_word_that_wins",
+    ),
     # --- attention: scale, masks, heads, cache
     Fault(
         "attention.py",

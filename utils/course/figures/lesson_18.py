@@ -19,7 +19,7 @@ def bound(n: int) -> float:
 def reward_and_kl(runs: dict, best: dict):
     """Reward model's and judge's mean score over the KL: each recorded run a line, the best of n as crosses at its bound."""
     figure, axes = plots.figure(columns=2, width=11, height=3.8, sharex=True)
-    titles = "reward model: the further, the better", "what it stands for, the judge: up, then down"
+    titles = "reward model: up, and there it stays", "what it stands for, the judge: up, then down"
     for axis, name, title in zip(axes, ("reward", "score"), titles):
         for arm, color in ARM_COLORS.items():
             if arm == "judge's own score" and name == "reward":
@@ -28,10 +28,11 @@ def reward_and_kl(runs: dict, best: dict):
                 kl, score = (smoothed(run["steps"][part]) for part in ("kl", name))
                 axis.plot(kl, score, color=color, linewidth=1.5, alpha=0.8, label=None if number else arm)
         ns = sorted(map(int, best))
-        values = [best[str(n)]["judge" if name == "score" else name] for n in ns]
+        scores = [best[str(n)]["judge" if name == "score" else name] for n in ns]  # a number for each prompt
+        values = [sum(each) / len(each) for each in scores]
         axis.plot([bound(n) for n in ns], values, "x", color=plots.BLACK, markersize=7, label="best of n, n = 1 to 64")
         axis.set_xscale("function", functions=(lambda x: x.clip(0) ** 0.5, lambda x: x**2))
-        axis.set(title=title, xlabel="KL from the start, nats", xticks=[0, 1, 4, 9, 16, 25, 36, 49], xlim=(0, None))
+        axis.set(title=title, xlabel="KL from the start, nats", xticks=[n**2 for n in range(11)], xlim=(0, None))
     axes[0].set_ylabel("mean score, standard deviations")
     axes[1].set_ylabel("mean score, 0 to 1")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
@@ -93,8 +94,9 @@ def hack(runs: dict, arms=("no leash", "beta 0.1")):
     return figure
 
 
-def optimum(reference, rewards, best, beta: float):
+def optimum(reference, rewards, beta: float):
     """Probabilities of a few answers at the start and in the best policy of a leash, with its mean reward and its KL."""
+    best = (reference.log() + rewards / beta).softmax(0)
     figure, axis = plots.figure(width=7, height=3.0)
     places = torch.arange(len(reference))
     axis.bar(places - 0.2, reference, 0.4, color="lightgray", label="at the start")
@@ -106,8 +108,14 @@ def optimum(reference, rewards, best, beta: float):
     return figure
 
 
-def losses(by: dict):
-    """Losses over the margin h_w - h_l (or m_w - m_l), and their slopes: name -> a function of a vector of margins, ()."""
+def losses(dpo, ipo, kto, simpo):
+    """The lesson's losses and their slopes over the margin h_w - h_l; h - z of one good answer for KTO, m_w - m_l for SimPO."""
+    by = {
+        "DPO": lambda d: dpo(d, 0 * d, 0.1),
+        "IPO / 250": lambda d: ipo(d, 0 * d, 0.1) / 250,
+        "KTO (one good answer)": lambda d: kto(d, d[:0], 0, 0.1),
+        "SimPO": lambda d: simpo(d, 0 * d, 0.1, 0.5),
+    }
     figure, axes = plots.figure(columns=2, width=10, height=3.2, sharex=True)
     margins = torch.linspace(-40, 40, 321)
     for (name, loss), color in zip(by.items(), plots.COLORS):
@@ -123,19 +131,19 @@ def losses(by: dict):
     return figure
 
 
-def preferred(history, looks: list[dict], start: dict):
+def preferred(runs: list[dict], start: dict):
     """DPO: log-ratios of chosen and rejected over the steps, and the judge's score over the KL, a line for each seed.
 
-    history: per seed rows of (loss, chosen, rejected); looks: per seed steps -> what was measured on held-out prompts.
+    runs: for each seed "history", rows of (loss, chosen, rejected), and "held out", steps -> what was measured there.
     """
     figure, axes = plots.figure(columns=2, width=10, height=3.2)
-    for number, rows in enumerate(history):
+    for number, rows in enumerate(run["history"] for run in runs):
         for column, name, color in ((1, "chosen", plots.BLUE), (2, "rejected", plots.VERMILION)):
             values = smoothed([row[column] for row in rows])
             axes[0].plot(range(1, len(rows) + 1), values, color=color, linewidth=1.5, label=None if number else name)
     axes[0].axhline(0, color=plots.BLACK, linewidth=0.8)
     axes[0].set(title="log-ratios: apart, and both downward", xlabel="step", ylabel="log-ratio, nats")
-    for number, found in enumerate(looks):
+    for number, found in enumerate(run["held out"] for run in runs):
         points = [start, *found.values()]
         kl, judge = [each["kl"] for each in points], [sum(each["judge"]) / len(each["judge"]) for each in points]
         axes[1].plot(kl, judge, "o-", color=plots.COLORS[number], linewidth=1.5, label=f"seed {number}")

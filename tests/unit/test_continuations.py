@@ -5,11 +5,13 @@ import torch
 
 from utils.experiments import continuations, heads
 from utils.experiments.in_context import TASKS, measured, split_of, suffix_rule
+from utils.worlds import stories
 
 
 def test_true_stories_agree_and_copies_are_counted():
-    first = continuations.beginnings(3)
-    added = [story.removeprefix(begin).strip() for begin, story in zip(first, continuations.whole(3))]
+    told = [stories.write(f"continued {number}") for number in range(3)]
+    first = continuations.beginnings(told)
+    added = [story.english.removeprefix(begin).strip() for begin, story in zip(first, told)]
     true = continuations.judged(first, added)
     assert true["accepted"] == true["agrees"] == 1 and true["distinct"] > 0.8
     spoilt = continuations.judged(first, [added[0], "Colorless ideas sleep.", added[0]])

@@ -1,20 +1,19 @@
 """Lesson 16's measured texts: what gpt-mini adds to stories, judged by a program; how often a text repeats itself.
 
-beginnings  first sentences of stories that no model of the course has read
+beginnings  the first sentences of stories
 continued   gpt-mini's continuations of them, all in one batch
 judged      shares of what was added: sentences accepted, stories that agree, sentences that are distinct
 runs        the same of several seeds
 measured    the same of several ways to write, and of the true stories
 repeated    the share of stretches of tokens that stood in the text before
-documents   texts of Python's documentation, their first tokens
+documents   the first tokens of texts that are long enough
 compared    ways to continue the documents: what each repeats, and what its text costs the model
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from random import Random
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -22,20 +21,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from utils.generation import LibraryModel, Sampling, generate
-from utils.small_models import texts
 from utils.worlds import stories
+from utils.worlds.stories import Story
 
 LONGEST = 320  # tokens: the stories end before, and gpt-mini has room for them
 
 
-def whole(count: int) -> list[str]:
-    """Held-out stories, as the program tells them."""
-    return [texts.story(Random(f"lesson 16 {number}"), "test").english for number in range(count)]
-
-
-def beginnings(count: int) -> list[str]:
-    """The first sentence of each held-out story."""
-    return [texts.story(Random(f"lesson 16 {number}"), "test").sentences[0].english for number in range(count)]
+def beginnings(told: Sequence[Story]) -> list[str]:
+    """The first sentence of each story."""
+    return [story.sentences[0].english for story in told]
 
 
 def continued(model, tokenizer, first: Sequence[str], sampling: Sampling, seed: int) -> list[str]:
@@ -69,10 +63,12 @@ def runs(model, tokenizer, first: Sequence[str], sampling: Sampling, seeds: int)
     return [judged(first, continued(model, tokenizer, first, sampling, seed)) for seed in numbers]
 
 
-def measured(model, tokenizer, plans: dict[str, Sampling], count: int, seeds: int) -> dict[str, list[dict[str, float]]]:
-    """plan -> `runs` of as many beginnings; "true": of how the stories go on."""
-    first = beginnings(count)
-    true = [text.removeprefix(begin).strip() for begin, text in zip(first, whole(count))]
+def measured(
+    model, tokenizer, plans: dict[str, Sampling], told: Sequence[Story], seeds: int
+) -> dict[str, list[dict[str, float]]]:
+    """plan -> `runs` of the stories' beginnings; "true": of how the stories go on."""
+    first = beginnings(told)
+    true = [story.english.removeprefix(begin).strip() for begin, story in zip(first, told)]
     found = {name: runs(model, tokenizer, first, plan, seeds) for name, plan in plans.items()}
     return found | {"true": [judged(first, true)]}
 
@@ -83,9 +79,9 @@ def repeated(row: Sequence[int], size: int = 4) -> float:
     return 1 - len(set(stretches)) / len(stretches)
 
 
-def documents(encode: Callable[[str], Tensor], count: int, length: int) -> Tensor:
-    """The first tokens of held-out texts of Python's documentation that are long enough: (count, length)."""
-    rows = (encode(text)[0] for text in texts.documentation("test"))
+def documents(texts: Iterable[str], encode: Callable[[str], Tensor], count: int, length: int) -> Tensor:
+    """The first tokens of the first texts that are long enough: (count, length)."""
+    rows = (encode(text)[0] for text in texts)
     return torch.stack([row[:length] for row in rows if len(row) >= length][:count])
 
 

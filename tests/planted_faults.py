@@ -131,8 +131,8 @@ FAULTS = [
     ),
     Fault(
         "generation.py",
-        "model.train(training)\n\n\ndef stop_at",
-        "pass\n\n\ndef stop_at",
+        "model.train(training)\n\n\nclass LibraryModel",
+        "pass\n\n\nclass LibraryModel",
         GENERATION + "the_model_keeps_its_mode_and_can_be_trained_on_what_it_wrote",
     ),
     Fault(

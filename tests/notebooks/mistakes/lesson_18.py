@@ -34,6 +34,11 @@ def clip(result: str) -> str:
 
 INSIDE = "((ratio > 1 - clip) & (ratio < 1 + clip)).float()"
 STOPPED = "((ratio > 1 + clip) & (advantages > 0)) | ((ratio < 1 - clip) & (advantages < 0))"
+WRONG_SIDE = "((ratio > 1 + clip) & (advantages < 0)) | ((ratio < 1 - clip) & (advantages > 0))"
+AUTOGRAD = (
+    "import torch\n\n\ndef clip_gradient(ratio, advantages, clip=0.2):\n    at = ratio.log().requires_grad_()\n    rho = at.exp()\n"
+    "    torch.minimum(rho * advantages, rho.clamp(1 - clip, 1 + clip) * advantages).sum().backward()\n    return at.grad\n"
+)
 
 
 def best(
@@ -61,9 +66,31 @@ MISTAKES = {
         (dpo(loss="torch.sigmoid(beta * (chosen - rejected)).mean()"), "minus the mean of its logarithm"),
         (dpo("((policy - reference) * mask).sum(1)"), "infinity times 0 is NaN"),
         (dpo(share="(chosen > rejected).sum().item()"), "The share should be"),
+        (dpo(share="(chosen < rejected).float().mean().item()"), "in the wrong order"),
+        (dpo(loss="-F.logsigmoid(0.5 * (chosen - rejected)).mean()"), "Is a number written into it"),
+        (dpo(loss="-F.logsigmoid(beta * (chosen - rejected)).sum() / 4"), "Is a number written into it"),
         (dpo("policy.mul_(mask).sum(1) - reference.mul_(mask).sum(1)"), "were overwritten"),
     ],
     "18.2": [
+        (advantages(values="values"), "no value stands behind"),
+        (
+            advantages(following="rewards[t] + gamma * values[t + 1] - values[t] + gamma * 0.95 * following"),
+            "use `lam`, not a number",
+        ),
+        (
+            advantages(
+                following="rewards[t] + gamma * values[t + 1] - values[t] "
+                "+ gamma * lam * (following if t + 1 < len(rewards) else values[t + 1])"
+            ),
+            "The advantage after the last token is 0",
+        ),
+        (
+            advantages(
+                following="rewards[t] + (gamma if t + 1 < len(rewards) else 1) * values[t + 1] - values[t] "
+                "+ gamma * lam * following"
+            ),
+            "the value behind the last token, too",
+        ),
         (advantages(found="found"), "The order is turned round"),
         (
             advantages(following="rewards[t] + gamma * values[t + 1] - values[t] + lam * following"),
@@ -83,6 +110,13 @@ MISTAKES = {
         ),
     ],
     "18.3": [
+        (
+            clip("torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)"),
+            "That is the objective itself",
+        ),
+        (clip(f"torch.where({WRONG_SIDE}, 0.0, ratio * advantages)"), "The clip holds on the other sides"),
+        (clip(f"torch.where({STOPPED.replace('1 - clip', '1 / (1 + clip)')}, 0.0, ratio * advantages)"), "The lower edge"),
+        (AUTOGRAD, "Without autograd"),
         (clip("ratio * advantages"), "There is no clip in it"),
         (clip(f"{INSIDE} * ratio * advantages"), "The clip holds on one side only: a token"),
         (clip(f"torch.where({STOPPED}, 0.0, advantages)"), "that factor is missing"),
@@ -100,6 +134,9 @@ MISTAKES = {
         (best(kl="torch.tensor(float(n)).log().item() - (n - 1) / n"), "That is the bound"),
         (best(kl="(p * (p / best).log()).sum().item()"), "The KL the other way round"),
         (best(kl="(best * (best / p).log2()).sum().item()"), "In nats"),
-        (best(kl="(best * (best / p).log()).sum().item()"), "0 times log of 0 / 0 is NaN"),
+        (best(kl="(best * (best / p).log()).sum().item()"), "0 / 0 is NaN"),
+        (best(kl="torch.xlogy(best, best / p).sum().item()"), "0 / 0 is NaN"),
+        (best(kl="(best * (best / p).log()).sum().nan_to_num(0.0).item()"), "the others count as before"),
+        (best("n * p * p.cumsum(0) ** (n - 1)"), "n p F^(n - 1) is right for a density"),
     ],
 }

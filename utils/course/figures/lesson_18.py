@@ -10,6 +10,8 @@ from utils.course import plots
 
 ARM_COLORS = {"no leash": plots.VERMILION, "beta 0.03": plots.ORANGE, "beta 0.1": plots.BLUE, "judge's own score": plots.GREEN}
 
+SEED_COLORS = plots.BLACK, plots.PURPLE, plots.SKY  # beside blue and vermilion, which mean chosen and rejected
+
 
 def bound(n: int) -> float:
     """KL of the best of n from the policy that wrote them, at most: ln n - (n - 1) / n."""
@@ -30,9 +32,13 @@ def reward_and_kl(runs: dict, best: dict):
         ns = sorted(map(int, best))
         scores = [best[str(n)]["judge" if name == "score" else name] for n in ns]  # a number for each prompt
         values = [sum(each) / len(each) for each in scores]
-        axis.plot([bound(n) for n in ns], values, "x", color=plots.BLACK, markersize=7, label="best of n, n = 1 to 64")
+        axis.plot(
+            [bound(n) for n in ns], values, "x", color=plots.BLACK, markersize=7, label="best of n, n = 1 to 64, at its bound"
+        )
         axis.set_xscale("function", functions=(lambda x: x.clip(0) ** 0.5, lambda x: x**2))
-        axis.set(title=title, xlabel="KL from the start, nats", xticks=[n**2 for n in range(11)], xlim=(0, None))
+        axis.set(
+            title=title, xlabel="KL from the start, nats (square-root axis)", xticks=[n**2 for n in range(11)], xlim=(0, None)
+        )
     axes[0].set_ylabel("mean score, standard deviations")
     axes[1].set_ylabel("mean score, 0 to 1")
     figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=9)
@@ -47,16 +53,23 @@ def smoothed(values: list[float], width: int = 3) -> list[float]:
 
 
 def by_talk(means: dict):
-    """The mean scores of reward model and judge over the share of sentences with speech, with the number of answers."""
+    """The mean scores of reward model and judge over the share of sentences with speech, with the number of answers.
+
+    The last answers are made: hollow.
+    """
     figure, axes = plots.figure(columns=2, width=10, height=3.2)
     for axis, name, color, unit in zip(
         axes, ("reward model", "judge"), (plots.VERMILION, plots.BLUE), ("standard deviations", "from 0 to 1")
     ):
-        axis.plot(means["share"], means[name], "o-", color=color)
-        for share, score, count in zip(means["share"], means[name], means["count"]):
-            axis.annotate(str(count), (share, score), xytext=(0, 7), textcoords="offset points", ha="center", fontsize=9)
+        axis.plot(means["share"][:-1], means[name][:-1], "o-", color=color)
+        axis.plot(means["share"][-2:], means[name][-2:], ":", color=color, zorder=1)
+        axis.plot(means["share"][-1], means[name][-1], "o", color=color, markerfacecolor="white")
+        counts = [*map(str, means["count"][:-1]), f"{means['count'][-1]} made"]
+        places = [(14, -5), *[(0, 7)] * (len(counts) - 2), (0, -16)]  # off the lines
+        for share, score, count, place in zip(means["share"], means[name], counts, places):
+            axis.annotate(count, (share, score), xytext=place, textcoords="offset points", ha="center", fontsize=9)
         axis.set(xlabel="share of sentences with speech (numbers: answers)", ylabel=f"mean score, {unit}")
-        axis.margins(0.1, 0.15)
+        axis.margins(0.12, 0.2)
     axes[0].set_title("reward model: the more talk, the better")
     axes[1].set_title("judge: half of it is best")
     return figure
@@ -80,16 +93,21 @@ def clip(epsilon: float, ratio: float):
 
 
 def hack(runs: dict, arms=("no leash", "beta 0.1")):
-    """Reward model's and judge's score and the share of good sentences over the steps, a line for each seed."""
-    figure, axes = plots.figure(columns=3, width=12, height=3.2, sharex=True)
-    titles = ("reward", "reward model's score"), ("score", "judge's score"), ("good", "share of good sentences")
+    """Reward model's and judge's score, the shares of talk and of good sentences over the steps, a line for each seed."""
+    figure, axes = plots.figure(columns=4, width=13, height=3.0, sharex=True)
+    titles = (
+        ("reward", "reward model's score"),
+        ("score", "judge's score"),
+        ("talk", "share of talk"),
+        ("good", "share of good sentences"),
+    )
     for axis, (name, title) in zip(axes, titles):
         for arm in arms:
             for number, run in enumerate(runs[arm]):
                 values = smoothed(run["steps"][name])
                 steps = range(1, len(values) + 1)
                 axis.plot(steps, values, color=ARM_COLORS[arm], linewidth=1.5, label=None if number else arm)
-        axis.set(title=title, xlabel="step")
+        axis.set(title=title, xlabel="step (means of three)")
     axes[1].legend(fontsize=9)
     return figure
 
@@ -108,13 +126,12 @@ def optimum(reference, rewards, beta: float):
     return figure
 
 
-def losses(dpo, ipo, kto, simpo):
-    """The lesson's losses and their slopes over the margin h_w - h_l; h - z of one good answer for KTO, m_w - m_l for SimPO."""
+def losses(dpo, ipo, kto):
+    """Losses on log-ratios and their slopes over the margin h_w - h_l; over h - z of one good answer for KTO."""
     by = {
         "DPO": lambda d: dpo(d, 0 * d, 0.1),
-        "IPO / 250": lambda d: ipo(d, 0 * d, 0.1) / 250,
+        "IPO, divided by 250": lambda d: ipo(d, 0 * d, 0.1) / 250,
         "KTO (one good answer)": lambda d: kto(d, d[:0], 0, 0.1),
-        "SimPO": lambda d: simpo(d, 0 * d, 0.1, 0.5),
     }
     figure, axes = plots.figure(columns=2, width=10, height=3.2, sharex=True)
     margins = torch.linspace(-40, 40, 321)
@@ -142,14 +159,15 @@ def preferred(runs: list[dict], start: dict):
             values = smoothed([row[column] for row in rows])
             axes[0].plot(range(1, len(rows) + 1), values, color=color, linewidth=1.5, label=None if number else name)
     axes[0].axhline(0, color=plots.BLACK, linewidth=0.8)
-    axes[0].set(title="log-ratios: apart, and both downward", xlabel="step", ylabel="log-ratio, nats")
+    axes[0].set(title="log-ratios: apart, and both downward", xlabel="step (means of three)", ylabel="log-ratio, nats")
     for number, found in enumerate(run["held out"] for run in runs):
         points = [start, *found.values()]
         kl, judge = [each["kl"] for each in points], [sum(each["judge"]) / len(each["judge"]) for each in points]
-        axes[1].plot(kl, judge, "o-", color=plots.COLORS[number], linewidth=1.5, label=f"seed {number}")
+        axes[1].plot(kl, judge, "os^"[number % 3] + "-", color=SEED_COLORS[number % 3], linewidth=1.5, label=f"seed {number}")
         if number == 0:
             for at, x, y in zip(("0", *found), kl, judge):
-                axes[1].annotate(at, (x, y), xytext=(4, 6), textcoords="offset points", fontsize=9)
+                place = (8, -9) if at == "4" else (6, 4)
+                axes[1].annotate(at, (x, y), xytext=place, textcoords="offset points", fontsize=9)
     axes[1].set(title="the judge's score (numbers: steps)", xlabel="KL from the start, nats", ylabel="mean score")
     axes[0].legend(fontsize=9)
     axes[1].legend(fontsize=9)

@@ -70,13 +70,14 @@ def test_xz_knows_what_it_has_read():
 
 
 def test_copies_with_other_people_are_new_word_for_word_and_not_when_people_are_masked():
-    told = [f"{name} walked home with {other}." for name in ("Emma", "Peter", "Sarah") for other in ("Leo", "Oscar", "Olga")]
+    told = [f"{name} hugged {other}." for name in ("Emma", "Peter", "Sarah") for other in ("Leo", "Oscar", "Olga")]
     assert written.masked("Emma and he saw her hat.") == "_ and _ saw _ hat."
     texts = written.copied(told, 4, sentences=3)
     sentences = [sentence for text in texts for sentence in stories.parser.split(text)]
     assert len(sentences) == 12 and sum(sentence in told for sentence in sentences) < 3
-    assert all(written.masked(sentence) == "_ walked home with _." for sentence in sentences)
-    assert written.newness(["Emma was happy."] * 4, texts, told)["new"][0] == 0.0
+    assert all(written.masked(sentence) == "_ hugged _." for sentence in sentences)
+    shares = {key: value for key, (value, *_) in written.newness(["Emma was happy."] * 4, texts, told).items()}
+    assert shares["accepted"] == 1.0 and shares["word for word"] > 0.7 and shares["new"] == 0.0
 
 
 def test_an_ngram_models_windows_hold_its_bits_and_the_ends_of_the_texts():

@@ -103,10 +103,8 @@ def newness(beginnings: Sequence[str], added: Sequence[str], known: Collection[s
 def ngram_nats(counted: Ngrams, windows: torch.Tensor) -> numpy.ndarray:
     """The mean loss of an n-gram model in each of consecutive windows (N, T + 1), ends of texts included: (N,), in nats."""
     row = [*windows[0, :1].tolist(), *windows[:, 1:].flatten().tolist()]
-    losses, begin = [], 0  # begin: where the text began that the token stands in
-    for at in range(1, len(row)):
-        begin = at - 1 if row[at - 1] == counted.end else begin
-        losses.append(-math.log(counted.probability(row[at], row[max(begin, at - counted.order + 1) : at])))
+    first = counted.order - 1  # no n-gram was counted across the end of a text, so the text before is not looked at
+    losses = [-math.log(counted.probability(row[at], row[max(0, at - first) : at])) for at in range(1, len(row))]
     return numpy.array(losses).reshape(len(windows), -1).mean(axis=1)
 
 

@@ -400,6 +400,18 @@ FAULTS = [
     ),
     Fault(
         "experiments/written.py",
+        "form(sentence) not in known",
+        "sentence not in known",
+        WRITTEN + "copies_with_other_people_are_new_word_for_word_and_not_when_people_are_masked",
+    ),
+    Fault(
+        "experiments/written.py",
+        "[*windows[0, :1].tolist(), *windows[:, 1:].flatten().tolist()]",
+        "windows.flatten().tolist()[: windows[:, 1:].numel() + 1]",
+        WRITTEN + "an_ngram_models_windows_hold_its_bits_and_the_ends_of_the_texts",
+    ),
+    Fault(
+        "experiments/written.py",
         "rows[:, SENTENCES].sum()), *ends",
         "len(rows)), *ends",
         WRITTEN + "a_share_is_of_all_sentences_and_lies_in_its_interval",

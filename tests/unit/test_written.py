@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from utils.data import catalog
 from utils.experiments import written
+from utils.experiments.ngrams import Ngrams
 from utils.models.gpt import GPT, GPT2
 from utils.worlds import stories
 
@@ -66,3 +67,26 @@ def test_bits_a_byte_of_a_short_text_is_its_loss_and_of_a_long_one_counts_each_t
 def test_xz_knows_what_it_has_read():
     text = [f"The {number}th sentence of a text about {number * number} apples and {number % 7} pears." for number in range(99)]
     assert written.xz_bits(text, text[10:60]) < 0.5 < written.xz_bits(["x"], text[10:60])
+
+
+def test_copies_with_other_people_are_new_word_for_word_and_not_when_people_are_masked():
+    told = [f"{name} hugged {other}." for name in ("Emma", "Peter", "Sarah") for other in ("Leo", "Oscar", "Olga")]
+    assert written.masked("Emma and he saw her hat.") == "_ and _ saw _ hat."
+    texts = written.copied(told, 4, sentences=3)
+    sentences = [sentence for text in texts for sentence in stories.parser.split(text)]
+    assert len(sentences) == 12 and sum(sentence in told for sentence in sentences) < 3
+    assert all(written.masked(sentence) == "_ hugged _." for sentence in sentences)
+    shares = {key: value for key, (value, *_) in written.newness(["Emma was happy."] * 4, texts, told).items()}
+    assert shares["accepted"] == 1.0 and shares["word for word"] > 0.7 and shares["new"] == 0.0
+
+
+def test_an_ngram_models_windows_hold_its_bits_and_the_ends_of_the_texts():
+    documents = [[1, 2, 3], [1, 2, 4], [2, 3]]
+    counted = Ngrams(documents, 3, 6)
+    row = [0, *(token for ids in documents for token in (*ids, 0))]  # 12 tokens
+    windows = torch.tensor([row[at : at + 5] for at in (0, 4)])
+    by_hand = [-math.log(counted.probability(1, [0])), -math.log(counted.probability(2, [0, 1]))]
+    by_hand += [-math.log(counted.probability(3, [1, 2])), -math.log(counted.probability(0, [2, 3]))]
+    found = written.ngram_nats(counted, windows)
+    assert found[0] == pytest.approx(sum(by_hand) / 4)
+    assert found[1] * 4 == pytest.approx(counted.bits([1, 2, 4]) * math.log(2) - math.log(counted.probability(0, [2, 4])))

@@ -2,6 +2,9 @@
 
 go_on            texts that a GPT writes after given beginnings
 judged, share    what the stories' parser says of each text; a share of all sentences with its interval
+masked, copied   a sentence without its people; texts of copied sentences with other people
+newness          what of the accepted sentences is in no known text, word for word and with the people masked
+ngram_nats       an n-gram model's loss on packed windows
 bits_a_byte      a GPT's loss on texts, in a unit that does not depend on the tokenizer
 xz_bits          the same of a compressor that has just read the training texts
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import lzma
 import math
+import random
 import re
 from collections.abc import Callable, Collection, Sequence
 
@@ -18,10 +22,31 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from utils.experiments.ngrams import Ngrams
 from utils.generation import Sampling, generate
 from utils.worlds import stories
+from utils.worlds.stories.grammar import GENDERS
 
 SENTENCES = 2  # the column of `judged` that counts them all
+NAME = re.compile(rf"\b(?:{'|'.join(GENDERS)})\b")
+PRONOUN = re.compile(r"(?i)\b(?:he|she|his|her|him)\b")
+
+
+def masked(sentence: str) -> str:
+    """The sentence with a gap for each person's name and each pronoun of one person."""
+    return PRONOUN.sub("_", NAME.sub("_", sentence))
+
+
+def copied(told: Sequence[str], count: int, sentences: int = 10, seed: int = 0) -> list[str]:
+    """Texts of sentences drawn from those told, each sentence with other names for its people."""
+    draw, texts = random.Random(seed), []
+    for _ in range(count):
+        chosen = draw.sample(told, sentences)
+        others = [dict(zip(GENDERS, draw.sample(list(GENDERS), len(GENDERS)), strict=True)) for _ in chosen]
+        texts.append(
+            " ".join(NAME.sub(lambda found, new=new: new[found[0]], text) for text, new in zip(chosen, others, strict=True))
+        )
+    return texts
 
 
 def go_on(model: nn.Module, tokenizer, beginnings: Sequence[str], places: int, temperature: float, seed: int = 0) -> list[str]:
@@ -39,9 +64,12 @@ def go_on(model: nn.Module, tokenizer, beginnings: Sequence[str], places: int, t
     return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in new[:, longest:].tolist()]
 
 
-def judged(beginnings: Sequence[str], added: Sequence[str], known: Collection[str]) -> numpy.ndarray:
+def judged(
+    beginnings: Sequence[str], added: Sequence[str], known: Collection[str], form: Callable[[str], str] = str
+) -> numpy.ndarray:
     """A row for each text (N, 4): sentences added and accepted; those of them not in `known`; all; 1 if nothing is wrong in it.
 
+    form: what is made of a sentence before it is looked for in `known`, such as `masked`.
     A last sentence that was cut off in the middle does not count. A beginning is one accepted sentence.
     """
     found = []
@@ -50,7 +78,7 @@ def judged(beginnings: Sequence[str], added: Sequence[str], known: Collection[st
         verdict, sentences = stories.judge(f"{first} {text}"), stories.parser.split(text)
         right = [sentence for sentence in sentences if sentence not in verdict.rejected]
         flawless = bool(sentences) and len(right) == len(sentences) and not verdict.contradictions
-        found.append((len(right), sum(sentence not in known for sentence in right), len(sentences), flawless))
+        found.append((len(right), sum(form(sentence) not in known for sentence in right), len(sentences), flawless))
     return numpy.array(found)
 
 
@@ -60,6 +88,24 @@ def share(rows: numpy.ndarray, column: int = 0) -> list[float]:
     samples = rows[draws].sum(axis=1)  # (1000, 4)
     ends = numpy.quantile(samples[:, column] / numpy.maximum(samples[:, SENTENCES], 1), [0.025, 0.975])
     return [round(float(value), 3) for value in (rows[:, column].sum() / max(1, rows[:, SENTENCES].sum()), *ends)]
+
+
+def newness(beginnings: Sequence[str], added: Sequence[str], known: Collection[str]) -> dict[str, list[float]]:
+    """Shares with intervals: sentences accepted; of those, in no known text word for word; nor with the people masked."""
+    exact, without = judged(beginnings, added, known), {masked(sentence) for sentence in known}
+    return {
+        "accepted": share(exact),
+        "word for word": share(exact, 1),
+        "new": share(judged(beginnings, added, without, masked), 1),
+    }
+
+
+def ngram_nats(counted: Ngrams, windows: torch.Tensor) -> numpy.ndarray:
+    """The mean loss of an n-gram model in each of consecutive windows (N, T + 1), ends of texts included: (N,), in nats."""
+    row = [*windows[0, :1].tolist(), *windows[:, 1:].flatten().tolist()]
+    first = counted.order - 1  # no n-gram was counted across the end of a text, so the text before is not looked at
+    losses = [-math.log(counted.probability(row[at], row[max(0, at - first) : at])) for at in range(1, len(row))]
+    return numpy.array(losses).reshape(len(windows), -1).mean(axis=1)
 
 
 @torch.no_grad()

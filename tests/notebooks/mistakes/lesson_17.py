@@ -54,6 +54,8 @@ def alarms(
 
 
 MEDIAN = "statistics.median(kept[-last:])"
+WITH = "statistics.median((kept + [loss])[-last:])"  # the loss itself is among them
+OF = "The median of two is their mean"
 
 MISTAKES = {
     "17.1": [
@@ -61,8 +63,10 @@ MISTAKES = {
         (packed(start="[]"), "also stands before the first text"),
         (packed(after="[*ids, *text]"), "stands between the texts"),
         (packed(piece="ids[i * (T + 1) : (i + 1) * (T + 1)]", count="len(ids) // (T + 1)"), "begins T places on"),
-        (packed(count="-(-(len(ids) - 1) // T) + 1", piece="ids[i * T : i * T + T + 1]"), "Expected [[0, 5, 6, 7, 0]"),
-        (packed(count="len(range(0, len(ids), T)) if T == 3 else (len(ids) - 1) // T"), "The last window is too short"),
+        (packed(count="-(-(len(ids) - 1) // T) + 1", piece="ids[i * T : i * T + T + 1]"), "The last window is too short"),
+        (packed(count="len(ids) // T"), "The last window is too short"),
+        (packed(count="len(range(0, len(ids), T))"), "The last window is too short"),
+        (packed(after="[*ids, *text, end, end]"), "Expected [[0, 5, 6, 7, 0]"),
         (packed(count="(len(ids) - 2) // T"), "one window is missing"),
         (packed(start="[0]", after="[*ids, *text, 0]"), "is 0 written into your function"),
         (packed(before="texts[0].append(end)"), "The texts themselves were changed"),
@@ -70,6 +74,8 @@ MISTAKES = {
     "17.2": [
         (hours("2 * weights * tokens / (devices * peak * mfu) / 3600"), "Two operations a weight are the forward pass alone"),
         (hours("4 * weights * tokens / (devices * peak * mfu) / 3600"), "Backward costs twice"),
+        (hours("2 * weights * tokens / (peak * mfu) / 3600"), "Two operations a weight are the forward pass alone"),
+        (hours("6 * weights * tokens / (devices * peak * (1 - mfu)) / 3600"), "not by what is left of it"),
         (hours("6 * weights * tokens / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),
         (hours("6 * weights * tokens * mfu / (devices * peak) / 3600"), "An MFU below 1 makes it longer"),
         (hours("6 * weights * tokens / (peak * mfu) / 3600"), "share the work"),
@@ -105,5 +111,14 @@ MISTAKES = {
         (alarms(f"not math.isfinite(loss) or (len(kept) >= 1 and loss > times * {MEDIAN})"), "With fewer than `last` losses"),
         (alarms(f"not math.isfinite(loss) or (len(kept) >= last and loss >= times * {MEDIAN})"), "is not larger than it"),
         (alarms(result="len(found)"), "A list of step numbers"),
+        (
+            alarms(
+                f"not math.isfinite(loss) or (len(kept) >= last and loss > times * {MEDIAN.replace('median', 'median_low')})"
+            ),
+            OF,
+        ),
+        (alarms("not math.isfinite(loss) or (len(kept) >= last and loss > times * sorted(kept[-last:])[last // 2])"), OF),
+        (alarms(f"not math.isfinite(loss) or (len(kept) >= last and loss > times * {WITH})"), OF),
+        (alarms(f"not math.isfinite(loss) or (step >= last and loss > times * {MEDIAN})"), "and not the steps"),
     ],
 }

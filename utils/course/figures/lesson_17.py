@@ -24,20 +24,26 @@ def answer(results: dict):
     best = min(results["ngrams"].values())
     left.axhline(best, color=plots.VERMILION, linestyle="--")
     left.text(left.get_xlim()[1], best, "best n-gram ", va="bottom", ha="right", color=plots.VERMILION, fontsize=9)
-    left.set(title="Two minutes of training, three seeds", xlabel="million tokens read", ylabel="held-out loss, nats a token")
+    left.set(title="Three minutes of training, three seeds", xlabel="million tokens read", ylabel="held-out loss, nats a token")
     left.set_ylim(0, 5)
     written(right, results["verdicts"], "accepted")
     right.set_title("Sentences that the parser accepts")
     return figure
 
 
-def both(results: dict):
-    """Accepted sentences, and those of them that are new, by temperature."""
-    figure, axes = plots.figure(columns=2, width=11, height=3.2, sharey=True)
-    for panel, key, title in zip(axes, ("accepted", "new"), ("accepted by the parser", "accepted, and in no training story")):
-        written(panel, results["verdicts"], key)
-        panel.set_title(f"Share of the sentences: {title}")
-    axes[1].get_legend().remove()
+def both(results: dict, news: dict[str, dict[str, list[float]]]):
+    """Accepted sentences by temperature; accepted and new ones at 0.7, with intervals, by writer."""
+    figure, (left, right) = plots.figure(columns=2, width=11, height=3.2)
+    written(left, results["verdicts"], "accepted")
+    left.set_title("Accepted by the parser")
+    for row, (name, found) in enumerate(news.items()):
+        value, low, high = found["new"]
+        color = WRITERS[kind(name)][1] if kind(name) in WRITERS else "gray"
+        right.plot([low, high], [row, row], color=color, linewidth=1.5)
+        right.plot(value, row, WRITERS[kind(name)][2] if kind(name) in WRITERS else "D", color=color, markersize=5)
+    right.set_yticks(range(len(news)), labels=list(news))
+    right.invert_yaxis()
+    right.set(title="Accepted and new, people masked, at 0.7", xlabel="share of the sentences", xlim=(-0.02, 0.5))
     return figure
 
 
@@ -152,11 +158,15 @@ def english(results: dict, tokens_a_step: int):
         for run in results["GPT"]:
             steps = [int(step) for step in run]
             panel.plot(np.array(steps) * tokens_a_step / 1e6, [run[str(step)][name] for step in steps], "o-", color=plots.BLUE)
-        for label, value, color, place, side in (
+        lines = [
             ("best n-gram", min(results["n-grams"][name].values()), plots.VERMILION, 0.98, "bottom"),
             ("xz", results["xz"][name], plots.PURPLE, 0.98, "top"),
             ("gpt-mini", results["gpt-mini"][name], plots.GREEN, 0.75, "bottom"),
-        ):
+        ]
+        values = [value for _, value, *_ in lines]
+        if max(values) - min(values) < 0.02:  # they would hide each other
+            lines = [("n-gram, xz and gpt-mini", min(values), plots.BLACK, 0.98, "bottom")]
+        for label, value, color, place, side in lines:
             panel.axhline(value, color=color, linestyle="--")
             at = panel.get_yaxis_transform()  # x in shares of the panel
             panel.text(place, value, label, transform=at, va=side, ha="right", color=color, fontsize=9)

@@ -1,9 +1,9 @@
-"""utils.experiments.continuations, in_context and heads: shares counted by hand, and programs with known answers."""
+"""utils.experiments.continuations, in_context and removals: shares counted by hand, and programs with known answers."""
 
 import pytest
 import torch
 
-from utils.experiments import continuations, heads
+from utils.experiments import continuations, removals
 from utils.experiments.in_context import TASKS, measured, split_of, suffix_rule
 from utils.worlds import stories
 
@@ -52,9 +52,9 @@ def test_a_split_divides_all_pairs():
 
 def test_plans_take_out_as_many_heads_from_as_many_layers():
     scores = torch.rand(6, 9, generator=torch.Generator().manual_seed(0))
-    order = heads.ranked(scores)
+    order = removals.ranked(scores)
     assert [scores[head].item() for head in order] == sorted(scores.flatten().tolist(), reverse=True)
-    found = heads.plans(order, (1, 8), draws=5)
+    found = removals.plans(order, (1, 8), draws=5)
     assert found["induction 8"] == [order[:8]] and found["whole"] == [[]]
     for name in ("random 8", "same layers 8"):
         assert len(found[name]) == 5 and len({tuple(draw) for draw in found[name]}) > 1

@@ -9,7 +9,7 @@ step_memory    lesson 13's training step in a process of its own: what it holds 
 continuations  lesson 16's continuations of stories, judged by a program; repetition; documents
 byte_grams     lesson 16's baseline of a language model: counted bytes, smoothed
 in_context     lesson 16's tasks to be learned from a prompt, and a trivial program for them
-heads          lesson 16's plans for taking heads out, with controls that are as large
+removals       lesson 16's plans for taking heads out, with controls that are as large
 ngrams         lesson 17's baseline: n-grams of tokens, smoothed, that also write
 written        lesson 17's measures of what is written: shares of accepted sentences, bits a byte
 tastes         lesson 18's programs beside a reward model, the best of n answers

@@ -42,6 +42,7 @@ TASTES = "test_tastes.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
 WRITTEN = "test_written.py::test_"
+CONTINUATIONS = "test_continuations.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
@@ -386,6 +387,48 @@ FAULTS = [
         "test_distillation.py::test_relations_by_hand_and_by_scikit_learn",
     ),
     # --- preferences: which tokens count, the reference, the losses
+    Fault(
+        "experiments/continuations.py",
+        "verdict.accepted - 1",
+        "verdict.accepted",
+        CONTINUATIONS + "true_stories_agree_and_copies_are_counted",
+    ),
+    Fault(
+        "experiments/continuations.py",
+        "prompt - 1 : -1",
+        "prompt:",
+        CONTINUATIONS + "ways_to_go_on_are_compared_on_what_follows_the_prompt",
+    ),
+    Fault(
+        "experiments/continuations.py",
+        'padding_side="left"',
+        'padding_side="right"',
+        CONTINUATIONS + "filling_at_the_left_changes_no_text_and_greedy_runs_once",
+    ),
+    Fault(
+        "experiments/removals.py",
+        "head[0] == layer",
+        "head[0] >= layer",
+        CONTINUATIONS + "plans_take_out_as_many_heads_from_as_many_layers",
+    ),
+    Fault(
+        "experiments/removals.py",
+        "sample(order[k:], k)",
+        "sample(order, k)",
+        CONTINUATIONS + "plans_take_out_as_many_heads_from_as_many_layers",
+    ),
+    Fault(
+        "experiments/in_context.py",
+        "(pair[0], other[1])",
+        "(pair[0], pair[1])",
+        CONTINUATIONS + "measured_by_programs_with_known_answers",
+    ),
+    Fault(
+        "metrics.py",
+        "above[drawn].sum() / below[drawn].sum()",
+        "(above[drawn] / below[drawn]).mean()",
+        "test_metrics.py::test_a_ratio_is_of_sums_and_a_constant_one_is_sure",
+    ),
     Fault(
         "experiments/written.py",
         "losses.view(len(some), -1)[:, new - 1 :]",

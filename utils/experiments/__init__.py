@@ -6,7 +6,7 @@ kept_steps     lesson 12's learning curve: which step of a training is kept, and
 old_skill      lesson 12's measure of what is forgotten: a search over passages
 adapters       lesson 13's answers in a log, baselines, chats and a choice of answers
 step_memory    lesson 13's training step in a process of its own: what it holds in memory
-continuations  lesson 16's continuations of stories, judged by a program; repetition; documents
+continuations  continuations of stories (lessons 16, 17), judged by a program; repetition; documents
 byte_grams     lesson 16's baseline of a language model: counted bytes, smoothed
 in_context     lesson 16's tasks to be learned from a prompt, and a trivial program for them
 removals       lesson 16's plans for taking heads out, with controls that are as large

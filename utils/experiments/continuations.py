@@ -1,7 +1,7 @@
-"""Lesson 16's measured texts: what gpt-mini adds to stories, judged by a program; how often a text repeats itself.
+"""Measured texts of lessons 16 and 17: what a GPT adds to stories, judged by a program; how often a text repeats itself.
 
 beginnings  the first sentences of stories
-continued   gpt-mini's continuations of them, all in one batch
+continued   a GPT's continuations of them, all in one batch
 judged      shares of what was added: sentences accepted, stories that agree, sentences that are distinct
 runs        the same of several seeds
 measured    the same of several ways to write, and of the true stories
@@ -32,14 +32,17 @@ def beginnings(told: Sequence[Story]) -> list[str]:
     return [story.sentences[0].english for story in told]
 
 
-def continued(model, tokenizer, first: Sequence[str], sampling: Sampling, seed: int) -> list[str]:
-    """What the model adds to each beginning, to its end token; all in one batch that is filled up at its left."""
+def continued(model, tokenizer, first: Sequence[str], sampling: Sampling, seed: int = 0, places: int = LONGEST) -> list[str]:
+    """What the model adds to each beginning, up to its end token or to so many places; the beginning is left out.
+
+    All are written in one batch, which is filled up at its left.
+    """
     end, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
     rows = [torch.tensor([end, *tokenizer.encode(text, add_special_tokens=False)]) for text in first]
     ids = torch.nn.utils.rnn.pad_sequence(rows, True, pad, padding_side="left")  # (B, T)
     generator = torch.Generator().manual_seed(seed)
     options = {"mask": ids != pad, "end_id": end, "pad_id": pad}
-    out = generate(model, ids, LONGEST - ids.shape[1], sampling, generator, **options)
+    out = generate(model, ids, places - ids.shape[1], sampling, generator, **options)
     return [text.strip() for text in tokenizer.batch_decode(out[:, ids.shape[1] :], skip_special_tokens=True)]
 
 

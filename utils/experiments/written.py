@@ -1,6 +1,5 @@
 """Lesson 17's measures of what a model writes, and of how well it guesses what people wrote.
 
-go_on            texts that a GPT writes after given beginnings
 judged, share    what the stories' parser says of each text; a share of all sentences with its interval
 masked, copied   a sentence without its people; texts of copied sentences with other people
 newness          what of the accepted sentences is in no known text, word for word and with the people masked
@@ -23,7 +22,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from utils.experiments.ngrams import Ngrams
-from utils.generation import Sampling, generate
 from utils.worlds import stories
 from utils.worlds.stories.grammar import GENDERS
 
@@ -47,21 +45,6 @@ def copied(told: Sequence[str], count: int, sentences: int = 10, seed: int = 0) 
             " ".join(NAME.sub(lambda found, new=new: new[found[0]], text) for text, new in zip(chosen, others, strict=True))
         )
     return texts
-
-
-def go_on(model: nn.Module, tokenizer, beginnings: Sequence[str], places: int, temperature: float, seed: int = 0) -> list[str]:
-    """What the model writes after each beginning, up to the end of the text or of its places; the beginning is left out.
-
-    All are written together: the shorter beginnings are filled up at their left, and the filling is masked.
-    """
-    end = tokenizer.eos_token_id
-    rows = [[end, *tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids] for text in beginnings]
-    longest = max(map(len, rows))
-    ids = torch.tensor([[end] * (longest - len(row)) + row for row in rows])  # (B, T)
-    mask = torch.tensor([[False] * (longest - len(row)) + [True] * len(row) for row in rows])
-    generator = torch.Generator().manual_seed(seed)
-    new = generate(model, ids, places - longest, Sampling(temperature), generator=generator, mask=mask, end_id=end, pad_id=end)
-    return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in new[:, longest:].tolist()]
 
 
 def judged(

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+import torch
 
 from utils.course import recorded
 from utils.course.recorded import NoSuchRun
 from utils.course.runtime import ROOT
+from utils.io import DamagedFile
 
 SETTINGS = {"seeds": [0, 1], "rows": (100, 200)}
 
@@ -73,6 +75,31 @@ def test_a_failed_recording_leaves_the_old_log(folder, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         recorded.results("06_curve", 6, SETTINGS, lambda: 1 / 0)
     assert recorded.load("06_curve") == old
+
+
+def test_a_training_keeps_its_weights_beside_its_log(folder, monkeypatch):
+    state = {"weight": torch.randn(3, 4, generator=torch.Generator().manual_seed(0))}
+    monkeypatch.setenv("COURSE_RECORD", "1")
+    log, found = recorded.trained("19_sft", 19, SETTINGS, lambda: ([0.5], state))
+    monkeypatch.delenv("COURSE_RECORD")
+    assert log.results == [0.5] and torch.equal(found["weight"], state["weight"].half().float())
+    again, same = recorded.trained("19_sft", 19, SETTINGS, never)
+    assert again == log and torch.equal(same["weight"], found["weight"])
+    with pytest.raises(NoSuchRun, match="rows changed"):
+        recorded.trained("19_sft", 19, SETTINGS | {"rows": [1]}, never)
+
+
+def test_weights_that_are_not_those_of_the_log(folder, monkeypatch):
+    monkeypatch.setenv("COURSE_RECORD", "1")
+    recorded.trained("19_sft", 19, SETTINGS, lambda: ([], {"weight": torch.ones(2)}))
+    monkeypatch.delenv("COURSE_RECORD")
+    file = folder / "19_sft.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+    with pytest.raises(DamagedFile, match=r"19_sft.safetensors is damaged: its weights are not those of the log"):
+        recorded.trained("19_sft", 19, SETTINGS, never)
+    file.unlink()
+    with pytest.raises(DamagedFile, match=r"it is missing.*git checkout"):
+        recorded.trained("19_sft", 19, SETTINGS, never)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "data" / "runs").glob("*.json")), ids=lambda path: path.stem)

@@ -1,6 +1,7 @@
 """Recorded runs: what takes too long for a class is computed once, and its log in `data/runs/` is what the lesson draws.
 
     results      a notebook's one call: computes and writes the log where a recording is asked for, else reads it
+    trained      the same for a training whose weights the lesson goes on with
     load         reads a log
 
 A log says what was computed, by which command, when, with which versions, on what machine and in how many seconds.
@@ -9,15 +10,19 @@ A log says what was computed, by which command, when, with which versions, on wh
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import platform
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from utils.device import detect_device
-from utils.io import ROOT, installed_version, shown, write_atomically
+from utils.io import ROOT, damaged, installed_version, shown, write_atomically
 
 FOLDER = ROOT / "data" / "runs"
 PACKAGES = ("torch", "numpy", "transformers", "scikit-learn")
@@ -29,7 +34,10 @@ class NoSuchRun(RuntimeError):
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """A recorded run. results: what the function gave. settings: what it was asked for. seconds: how long it took."""
+    """A recorded run. results: what the function gave. settings: what it was asked for. seconds: how long it took.
+
+    weights: the SHA-256 of the file of weights that was written with it, if there is one.
+    """
 
     name: str
     command: str
@@ -39,6 +47,7 @@ class Log:
     machine: str
     settings: dict
     results: Any
+    weights: str | None = None
 
     def __str__(self) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in self.versions.items())
@@ -58,6 +67,42 @@ def results(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) 
     """
     if is_recording():
         _record(name, lesson, settings, compute)
+    return _of_these_settings(name, settings)
+
+
+def trained(
+    name: str, lesson: int, settings: dict, compute: Callable[[], tuple[Any, dict[str, Tensor]]]
+) -> tuple[Log, dict[str, Tensor]]:
+    """A recorded training: its log, and the weights that it ended with, `data/runs/NAME.safetensors`, as float32.
+
+    `compute` gives what the log shall hold, and a `state_dict`. Weights are kept in 16 bit, so what is given is rounded, in
+    the recording, too. Raises NoSuchRun as `results` does, and DamagedFile where the weights are not those of the log.
+    """
+    from safetensors.torch import load, save
+
+    def compute_and_save() -> Any:
+        computed, state = compute()
+        content = save({key: value.detach().half().contiguous() for key, value in state.items()})
+        write_atomically(_weights_of(name), content)
+        return computed
+
+    if is_recording():
+        _record(name, lesson, settings, compute_and_save, with_weights=True)
+    log = _of_these_settings(name, settings)
+    try:
+        content = _weights_of(name).read_bytes()
+    except FileNotFoundError:
+        raise damaged(_weights_of(name), "it is missing") from None
+    if hashlib.sha256(content).hexdigest() != log.weights:
+        raise damaged(_weights_of(name), "its weights are not those of the log beside it")
+    return log, {key: value.float() for key, value in load(content).items()}
+
+
+def _weights_of(name: str) -> Path:
+    return FOLDER / f"{name}.safetensors"
+
+
+def _of_these_settings(name: str, settings: dict) -> Log:
     log = load(name)
     if log.settings != json.loads(json.dumps(settings)):
         changed = [key for key in {**log.settings, **settings} if log.settings.get(key) != settings.get(key)]
@@ -83,7 +128,7 @@ def load(name: str) -> Log:
         raise NoSuchRun(f"{shown(path)} is damaged ({error}). Get it again: git checkout -- {shown(path)}") from error
 
 
-def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) -> None:
+def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any], with_weights: bool = False) -> None:
     start = time.monotonic()
     computed = compute()
     log = Log(
@@ -95,9 +140,11 @@ def _record(name: str, lesson: int, settings: dict, compute: Callable[[], Any]) 
         machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, device {detect_device()}",
         settings=settings,
         results=computed,
+        weights=hashlib.sha256(_weights_of(name).read_bytes()).hexdigest() if with_weights else None,
     )
     FOLDER.mkdir(parents=True, exist_ok=True)
-    write_atomically(FOLDER / f"{name}.json", (json_text(dataclasses.asdict(log)) + "\n").encode())
+    content = {key: value for key, value in dataclasses.asdict(log).items() if value is not None}
+    write_atomically(FOLDER / f"{name}.json", (json_text(content) + "\n").encode())
 
 
 def json_text(value: Any, depth: int = 0) -> str:

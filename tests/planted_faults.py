@@ -485,6 +485,18 @@ FAULTS = [
     ),
     Fault(
         "experiments/middles.py",
+        "names.get(found[0], found[0])",
+        "found[0]",
+        MIDDLES + "a_borrowed_middle_is_that_of_the_likest_end_with_the_tasks_people",
+    ),
+    Fault(
+        "course/recorded.py",
+        "if hashlib.sha256(content).hexdigest() != log.weights:",
+        "if not content:",
+        "test_recorded.py::test_weights_that_are_not_those_of_the_log",
+    ),
+    Fault(
+        "experiments/middles.py",
         "if low < high:",
         "if low <= high:",
         MIDDLES + "candidates_take_each_answer_once_and_the_best_with_the_worst",

@@ -114,3 +114,21 @@ def test_write_keeps_the_order_and_repeats_with_its_seed(chat):
     assert len(drawn) == 6 and drawn == write(model, tokenizer, TASKS[:3], 1, each=2, longest=12)
     assert drawn != write(model, tokenizer, TASKS[:3], 2, each=2, longest=12)
     assert all(len(answer) <= 12 for answer in drawn) and not torch.is_inference_mode_enabled()
+
+
+def test_a_borrowed_middle_is_that_of_the_likest_end_with_the_tasks_people():
+    told = [
+        Task(
+            "Mia was brave.", "Mia went to the pond. Ravi, her friend, was there. Mia waved.", '"I see you, Ravi," called Mia.'
+        ),
+        Task("Emil was shy.", "Emil had a kite. He flew it. The wind took it away.", "Emil never saw the kite again."),
+    ]
+    asked = [
+        Task("Zoe was shy.", "", "Zoe never saw the kite again."),
+        Task("Liam was kind.", "", '"I see you, Ines," called Liam.'),
+    ]
+    assert middles.borrowed(asked, told) == [
+        "Zoe had a kite. He flew it. The wind took it away.",
+        "Liam went to the pond. Ines, her friend, was there. Liam waved.",
+    ]
+    assert told[1].middle.startswith("Emil"), "the stories told are left as they are"

@@ -3,6 +3,7 @@
 Task, tasks              beginning, middle, end, from the world of `utils.worlds.stories`; the end needs the middle
 asked, ids_of            the user's message; prompt and answer as ids, by the chat template
 sentence_points, points  the judge: what it sees in each sentence, and its verdict, 0 to 6
+borrowed                 a trivial writer: the middle of the story whose end is most like the task's, with other names
 write                    answers drawn from a model, several to a task
 candidates, mirrored     pairs of a better and a worse answer; as many with the longer one better as with the shorter one
 """
@@ -18,6 +19,7 @@ import torch
 from torch import nn
 
 from utils.alignment.policy import rollout
+from utils.experiments.written import NAME
 from utils.generation import Sampling
 from utils.worlds import stories
 from utils.worlds.stories.parser import split
@@ -113,6 +115,31 @@ def problems(task: Task, answer: str) -> list[str]:
     return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [
         reason for _, reason in verdict.contradictions
     ]
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# A writer without a model
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+def borrowed(asked_for: Sequence[Task], told: Sequence[Task]) -> list[str]:
+    """For each task the middle of that told story whose end is most like its own, the people renamed in their order.
+
+    Likeness: TF-IDF of words and of pairs of words, with every person's name replaced by one word.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
+    known = words.fit_transform([NAME.sub("Person", task.end) for task in told])
+    likeness = (words.transform([NAME.sub("Person", task.end) for task in asked_for]) @ known.T).toarray()
+    return [_renamed(told[int(row.argmax())], task) for row, task in zip(likeness, asked_for)]
+
+
+def _renamed(source: Task, task: Task) -> str:
+    """The source's middle with the task's people in place of its own."""
+    theirs, ours = (list(dict.fromkeys(NAME.findall(f"{one.beginning} {one.end}"))) for one in (source, task))
+    names = dict(zip(theirs, ours))
+    return NAME.sub(lambda found: names.get(found[0], found[0]), source.middle)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -497,14 +497,14 @@ FAULTS = [
     ),
     Fault(
         "experiments/middles.py",
-        "if low < high:",
-        "if low <= high:",
+        "if low < high and whole:",
+        "if low <= high and whole:",
         MIDDLES + "candidates_take_each_answer_once_and_the_best_with_the_worst",
     ),
     Fault(
         "experiments/middles.py",
-        "answer[-1] == end and ",
-        "",
+        "points(task, text) if ended else 0",
+        "points(task, text)",
         MIDDLES + "candidates_take_each_answer_once_and_the_best_with_the_worst",
     ),
     Fault("alignment/preferences.py", "self.mask.sum(1)", "self.ids.shape[1]", PREFERENCES + "a_batch_by_hand"),

@@ -91,10 +91,15 @@ def test_candidates_take_each_answer_once_and_the_best_with_the_worst(chat):
         return middles.ids_of(tokenizer, task, text)[1]
 
     right, half, none = task.middle, f"{said[0]} {said[1]} No grammar has this.", "No. Never. Not."
-    answers = [as_ids(half), as_ids(right), as_ids(none), as_ids(right)[:-1], as_ids(f"{right} {said[0]}"), as_ids(said[0])]
-    (found,) = candidates(tokenizer, [task], answers, each=6)
-    assert found.chosen == as_ids(right) and found.rejected == as_ids(none) and found.points == (6, 0)
-    assert found.prompt == middles.ids_of(tokenizer, task)[0] and found.chosen[-1] == end
+    longer, torn = as_ids(f"{right} {said[0]}"), as_ids(right)[:-1]
+    answers = [as_ids(half), as_ids(right), as_ids(none), torn, longer, as_ids(said[0])]
+    found = candidates(tokenizer, [task], answers, each=6)
+    assert found[0].chosen == as_ids(right) and found[0].points == (6, 0) and found[0].rejected in (as_ids(none), torn)
+    used = [str(ids) for pair in found for ids in (pair.chosen, pair.rejected)]
+    assert len(used) == len(set(used)), "an answer is in one pair at most"
+    assert all(pair.chosen[-1] == end and pair.chosen != longer and pair.points[0] > pair.points[1] for pair in found)
+    assert candidates(tokenizer, [task], [torn, as_ids(right)], each=2)[0].points == (6, 0), "what does not stop earns nothing"
+    assert found[0].prompt == middles.ids_of(tokenizer, task)[0]
     assert candidates(tokenizer, [task], [as_ids(right)] * 4, each=4) == []
 
 

@@ -177,22 +177,23 @@ def text_of(tokenizer, answer: Sequence[int]) -> str:
     return tokenizer.decode(answer, skip_special_tokens=True).strip()
 
 
-def candidates(tokenizer, asked_for: Sequence[Task], answers: Sequence[list[int]], each: int, most: int = 3) -> list[Pair]:
-    """At most so many pairs a task, from its `each` answers: the best with the worst, the second best with the second worst ...
+def candidates(tokenizer, asked_for: Sequence[Task], answers: Sequence[list[int]], each: int) -> list[Pair]:
+    """Pairs of a task's `each` answers: the best with the worst, the second best with the second worst, and so on.
 
-    Only answers of three whole sentences take part, each in one pair, and a pair's points differ.
+    Each answer is in one pair at most, and a pair's points differ. Only three whole sentences are ever chosen; what has no
+    end token counts as 0 points.
     """
     end, found = end_of_turn(tokenizer), []
     for number, task in enumerate(asked_for):
         ranked = []
         for answer in answers[number * each : (number + 1) * each]:
             text = text_of(tokenizer, answer)
-            if answer[-1] == end and len(split(text)) == SENTENCES:
-                ranked.append((points(task, text), answer))
-        ranked.sort(key=lambda one: one[0])
+            ended = answer[-1] == end
+            ranked.append((points(task, text) if ended else 0, ended and len(split(text)) == SENTENCES, answer))
+        ranked.sort(key=lambda one: one[:2])
         prompt = ids_of(tokenizer, task)[0]
-        for (low, worse), (high, better) in list(zip(ranked, ranked[::-1]))[: min(most, len(ranked) // 2)]:
-            if low < high:
+        for (low, _, worse), (high, whole, better) in list(zip(ranked, ranked[::-1]))[: each // 2]:
+            if low < high and whole:
                 found.append(Pair(prompt, better, worse, (high, low)))
     return found
 

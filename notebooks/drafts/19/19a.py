@@ -136,7 +136,8 @@ from utils.data import catalog
 from utils.models.gpt import GPT
 
 _, tokenizer = catalog.load("gpt-mini-chat")  # the tokenizer of gpt-mini, and its chat template
-start = GPT.from_pretrained("gpt-mini").float()
+theirs = catalog.load("gpt-mini").model.float().eval()  # GPT2LMHeadModel of Transformers
+start = GPT.from_hf(theirs)  # the same weights in lesson 16's own
 prompt, answer = middles.ids_of(tokenizer, shown[0])  # two lists of ids
 print(tokenizer.decode(prompt), "\n", tokenizer.decode(answer), sep="")
 assert tokenizer.convert_tokens_to_ids("<|end|>") == answer[-1] and answer[-1] not in prompt[1:-2]
@@ -165,7 +166,6 @@ def sft_loss(model, ids, mask):
     return F.cross_entropy(logits[wanted], ids[:, 1:][wanted])
 
 
-theirs = catalog.load("gpt-mini", quiet=True).model.float().eval()  # the same weights in Transformers
 with torch.no_grad():
     ours = sft_loss(start.eval(), *batch)
     labels = batch.ids.masked_fill(~batch.mask, -100)

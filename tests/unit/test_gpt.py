@@ -59,6 +59,18 @@ def test_logits_and_gradients_equal_transformers(changed):
     assert (ours.head.weight is ours.embedding.weight) == ("tie_word_embeddings" not in changed)
 
 
+def test_back_to_transformers_and_the_pattern_keeps_its_own_weights():
+    theirs, ours = models()
+    with torch.no_grad():
+        for weight in ours.parameters():
+            weight += 0.1 * torch.randn_like(weight)
+    before = {name: weight.clone() for name, weight in theirs.state_dict().items()}
+    back, ids = ours.to_hf(theirs), torch.randint(V, (2, 7))
+    torch.testing.assert_close(back(ids).logits, ours(ids), atol=1e-5, rtol=1e-5)
+    assert all(torch.equal(weight, before[name]) for name, weight in theirs.state_dict().items())
+    assert not torch.equal(back.lm_head.weight, theirs.lm_head.weight)
+
+
 def test_left_padding_changes_nothing_and_equals_transformers():
     theirs, ours = models()
     ids, mask = batch()

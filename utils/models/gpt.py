@@ -10,6 +10,7 @@ the head, whose matrix is the embedding's; and hidden units of the feed-forward 
 utils.generation writes with it.
 """
 
+import copy
 import dataclasses
 import re
 from collections.abc import Callable
@@ -85,6 +86,14 @@ class GPT(DecoderOnly):
         model = cls(given.vocab_size, config, given.n_positions)
         model.load_state_dict(_own_weights(theirs.state_dict()))
         return model.to(theirs.dtype).eval()
+
+    @torch.no_grad()
+    def to_hf(self, like: nn.Module) -> nn.Module:
+        """A copy of `like`, a GPT2LMHeadModel of the same sizes, with this model's weights; in evaluation mode."""
+        theirs, ours = copy.deepcopy(like), self.state_dict()
+        for name, place in _own_weights(theirs.state_dict()).items():  # views of its tensors, so it is these that are filled
+            place.copy_(ours[name])
+        return theirs.eval()
 
     @classmethod
     def from_pretrained(cls, name: str) -> "GPT":

@@ -1,7 +1,7 @@
 # %% [markdown]
 # ## 3. Supervised fine-tuning
 #
-# The first four steps run here. The recorded run took 150 steps of 32 demonstrations, three times through them, and kept its weights, with which the lesson goes on. Rate and number of steps
+# The first twelve steps run here. The recorded run took 150 steps of 32 demonstrations, three times through them, and kept its weights, with which the lesson goes on. Rate and number of steps
 # were chosen on validation stories: with more steps the loss on unseen stories rises again.
 
 # %%
@@ -19,26 +19,31 @@ def sft(steps):
     """`gpt-mini` after so many steps on the demonstrations: the model, and each step's loss."""
     model = GPT.from_hf(theirs)
     pairs = [middles.ids_of(tokenizer, one) for one in DEMONSTRATIONS]
-    settings = training.Settings(steps, learning_rate=1e-3, warmup=20, final_rate=0.05, weight_decay=0.1)
+    settings = training.Settings(steps, learning_rate=1e-3, warmup=10, final_rate=0.05, weight_decay=0.1)
     batches = training.Shuffled(pairs, ROWS, batch_of, seed=0)
     history = training.train(model, lambda model, batch: sft_loss(model, *batch), batches, settings)
     return model, [round(loss, 4) for loss in history.losses]
 
 
+def weights_of(model):
+    """All weights but the head's, which are the embedding's."""
+    return {name: weight for name, weight in model.state_dict().items() if name != "head.weight"}
+
+
 def sft_run():
     model, losses = sft(SFT_STEPS)
-    return losses, model.state_dict()
+    return losses, weights_of(model)
 
 
 sft_log, weights = recorded.trained("19_sft", lesson=19, settings={"steps": SFT_STEPS, "demonstrations": len(DEMONSTRATIONS)},
                                     compute=sft_run)  # fmt: skip
 sft_model = GPT.from_hf(theirs)
-sft_model.load_state_dict(weights)
+sft_model.load_state_dict(weights, strict=False)
 sft_model.eval().requires_grad_(False)
-live = sft(4)[1]
-off = max(abs(a - b) for a, b in zip(live, sft_log.results))
-print(f"the first four steps are the recorded ones: {off < 0.02}")
-print("recorded loss at steps 1, 4, 20, 50, 150:", *(f"{sft_log.results[step - 1]:.2f}" for step in (1, 4, 20, 50, 150)))
+live = sft(12)[1]
+off = max(abs(a - b) for a, b in zip(live[:10], sft_log.results))  # from step 11 on the rate falls, sooner where steps are few
+print(f"live, steps 1 to 10 are the recorded ones: {off < 0.02}")
+print("recorded loss at steps 1, 5, 10, 50, 150:", *(f"{sft_log.results[step - 1]:.2f}" for step in (1, 5, 10, 50, 150)))
 assert off < 0.02
 
 # %% [markdown]

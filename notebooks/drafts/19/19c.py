@@ -87,7 +87,7 @@ def dpo(model, pairs, beta=BETA, alpha=ALPHA, steps=60, size=16, seed=0, stop=No
     return notes
 
 
-live = dpo(copy.deepcopy(sft_model), pairs, alpha=0.0, stop=6)
+live = dpo(copy.deepcopy(sft_model), pairs, alpha=0.0, stop=11)
 for step, (loss, h_w, h_l, _) in enumerate(live, 1):
     print(f"live, step {step}: loss {loss:.3f}   h of chosen {h_w:+.2f}, of rejected {h_l:+.2f}")
 print(f"step 1: ln 2, as it must be: {abs(live[0][0] - 0.6931) < 1e-3}")
@@ -147,7 +147,7 @@ def improved(seed, method=dpo):
 def dpo_runs():
     (model, first), *others = (improved(seed) for seed in range(SEEDS))
     return {"SFT": [measured(sft_model, 50 + seed) for seed in range(SEEDS)],
-            "DPO": [first, *(found for _, found in others)]}, model.state_dict()  # fmt: skip
+            "DPO": [first, *(found for _, found in others)]}, weights_of(model)  # fmt: skip
 
 
 ROUND = {"rounds": ROUNDS, "tasks": PROMPTS, "answers": EACH, "beta": BETA, "alpha": ALPHA, "rate": RATE, "held out": len(HELD_OUT)}

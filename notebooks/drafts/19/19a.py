@@ -115,7 +115,10 @@ def summary(points):
     found = metrics.mean_interval(points)
     return f"mean {found.value:.2f} [{found.low:.2f}, {found.high:.2f}], all six points {points.count(6) / len(points):.0%}"
 
+# %% [markdown]
+# `summary` gives the mean with its 95 % interval over the tasks (bootstrap, lesson 6). First the programs, and the stories' own middles:
 
+# %%
 tuning = middles.tasks(40, "train", "tuning")
 constant = max((one.middle for one in DEMONSTRATIONS[:60]), key=lambda answer: sum(points_of(tuning, [answer] * 40)))
 trivial = {"constant": points_of(HELD_OUT, [constant] * len(HELD_OUT)),
@@ -165,7 +168,10 @@ def sft_loss(model, ids, mask):
     wanted = mask[:, 1:]  # (B, T - 1)
     return F.cross_entropy(logits[wanted], ids[:, 1:][wanted])
 
+# %% [markdown]
+# The same three stories, once by this function, once by Transformers with the same weights and labels, once by `utils`. The last number counts the prompts, too, as a careless loop would:
 
+# %%
 with torch.no_grad():
     ours = sft_loss(start.eval(), *batch)
     labels = batch.ids.masked_fill(~batch.mask, -100)

@@ -7,7 +7,7 @@
 # Pairs carry more than what you mean. If the better answer is the longer one in most pairs, "write more" is the easiest lesson to draw from them, and a judge who likes length would never tell you. So the pairs are *mirrored*: for
 # each number $d$ there are as many pairs whose chosen answer is $d$ tokens longer as pairs where it is $d$ shorter; the surplus is left out.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 EACH = 8
 
 
@@ -20,7 +20,10 @@ def shorter(pairs):
     apart = [len(pair.chosen) - len(pair.rejected) for pair in pairs]
     return sum(d < 0 for d in apart), sum(d > 0 for d in apart)
 
+# %% [markdown] tags=["predict"]
+# **Predict.** Before mirroring: is the chosen answer more often the longer or the shorter one?
 
+# %% tags=["nbval-ignore-output"]
 some = candidates_of(sft_model, middles.tasks(60, "train", "shown pairs"), seed=1)
 pairs = middles.mirrored(some)
 print(f"{len(some)} pairs: chosen shorter {shorter(some)[0]}, longer {shorter(some)[1]}")
@@ -41,6 +44,24 @@ assert len(set(shorter(pairs))) == 1
 # $$ \mathcal{L} = -\log \sigma\big(\beta\, (h(y_w) - h(y_l))\big) \;-\; \frac{\alpha}{|y_w|} \log \pi(y_w \mid x) , $$
 #
 # $y_w$ the chosen and $y_l$ the rejected answer, $|y_w|$ the number of its tokens, $\sigma$ the logistic function. The first part, with the leash $\beta$, is DPO. The second, with the weight $\alpha$, is SFT on the chosen answer; why it is there, section 8 shows. (Pang et al., 2024, train reasoning so.)
+#
+# How hard does a pair pull? The slope of the first part by the *margin* $d = h_w - h_l$ is $-\beta\, \sigma(-\beta d)$:
+
+# %%
+import ipywidgets
+
+from utils.course import widgets
+
+
+def draw_pull(beta):
+    return figures.pull(beta)
+
+
+widgets.explore(draw_pull, alt="DPO's loss and its pull over the margin, for one beta.",
+                beta=ipywidgets.FloatLogSlider(value=0.1, base=10, min=-2, max=0, step=0.1))  # fmt: skip
+
+# %% [markdown]
+# At a margin of 0 a pair pulls with $\beta / 2$; once the chosen answer is ahead by a few times $1 / \beta$, hardly any more; and a pair that is the wrong way round pulls with up to $\beta$, however hopeless.
 #
 # The reference never changes in a training. So what it says of the pairs is computed once, before the first step.
 
@@ -101,11 +122,10 @@ assert abs(live[0][0] - 0.6931) < 1e-3
 # After a training the model writes differently, and the old pairs show mistakes that it may no longer make. So it writes *new* answers to *new* tasks, is compared with what it is *now*, and trained again. The recorded run took four rounds, of 400 tasks and 60 steps each,
 # with three seeds. Beside it stands the plain rival that has the same judge: SFT on the chosen answers alone, as many rounds and steps.
 
-# %% tags=["nbval-ignore-output"]
+# %%
 from utils.worlds import stories
 
-ROUNDS, PROMPTS, SEEDS = 4, 400, 3
-OLD = [tokenizer.encode(stories.write(f"test old skill {number}").english, add_special_tokens=False)[:200] for number in range(60)]
+OLD = [tokenizer.encode(stories.write(f"test old skill {n}").english, add_special_tokens=False)[:200] for n in range(60)]
 
 
 def old_skill(model):
@@ -119,11 +139,19 @@ def measured(model, seed):
     ids = middles.write(model, tokenizer, HELD_OUT, seed)
     texts, greedy = [middles.text_of(tokenizer, y) for y in ids], written(model, temperature=0.0)
     prompts = [middles.ids_of(tokenizer, task)[0] for task in HELD_OUT]
-    sentences = [sentence for text in texts for sentence in middles.split(text)]
-    return {"points": points_of(HELD_OUT, texts), "greedy": points_of(HELD_OUT, greedy), "words": [len(text.split()) for text in texts],
-            "sentences": [len(middles.split(text)) for text in texts], "distinct": round(len(set(sentences)) / len(sentences), 4),
-            "kl": round((preferences.scores(model, prompts, ids) - preferences.scores(sft_model, prompts, ids)).mean().item(), 3),
+    sentences = [middles.split(text) for text in texts]
+    said = [sentence for some in sentences for sentence in some]
+    moved = preferences.scores(model, prompts, ids) - preferences.scores(sft_model, prompts, ids)
+    return {"points": points_of(HELD_OUT, texts), "greedy": points_of(HELD_OUT, greedy),
+            "words": [len(text.split()) for text in texts], "sentences": [len(some) for some in sentences],
+            "distinct": round(len(set(said)) / len(said), 4), "kl": round(moved.mean().item(), 3),
             "old skill": round(old_skill(model), 4), "answers": [texts[:8], greedy[:8]]}  # fmt: skip
+
+# %% [markdown]
+# A round, four times; and the rival, which sees the chosen answers of pairs made in the same way:
+
+# %%
+ROUNDS, PROMPTS, SEEDS = 4, 400, 3
 
 
 def chosen_alone(model, pairs, seed):
@@ -140,7 +168,8 @@ def improved(seed, method=dpo):
         tasks = middles.tasks(PROMPTS, "train", f"round {number}, seed {seed}")
         pairs = middles.mirrored(candidates_of(model, tasks, seed=10 * seed + number), seed)
         notes = method(model, pairs, seed=seed)
-        found.append({"pairs": len(pairs), "notes": [[round(x, 3) for x in note] for note in notes or []], **measured(model, 50 + seed)})
+        notes = [[round(x, 3) for x in note] for note in notes or []]
+        found.append({"pairs": len(pairs), "notes": notes, **measured(model, 50 + seed)})
     return model, found
 
 
@@ -149,8 +178,12 @@ def dpo_runs():
     return {"SFT": [measured(sft_model, 50 + seed) for seed in range(SEEDS)],
             "DPO": [first, *(found for _, found in others)]}, weights_of(model)  # fmt: skip
 
+# %% [markdown]
+# One seed of DPO takes some ten minutes of a core, which is why these are recorded:
 
-ROUND = {"rounds": ROUNDS, "tasks": PROMPTS, "answers": EACH, "beta": BETA, "alpha": ALPHA, "rate": RATE, "held out": len(HELD_OUT)}
+# %%
+ROUND = {"rounds": ROUNDS, "tasks": PROMPTS, "answers": EACH, "beta": BETA, "alpha": ALPHA, "rate": RATE,
+         "held out": len(HELD_OUT)}  # fmt: skip
 dpo_log, weights = recorded.trained("19_dpo", lesson=19, settings=ROUND | {"seeds": SEEDS}, compute=dpo_runs)
 print(dpo_log)
 chosen_log = recorded.results("19_chosen", lesson=19, settings=ROUND | {"seeds": 2},

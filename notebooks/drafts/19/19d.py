@@ -8,11 +8,15 @@ plots.show(figures.rounds(dpo_log.results, chosen_log.results, copier),
 
 
 def win_rate(new, old):
-    """new and old: points, (seeds, tasks). Wins as a share of wins and losses, with an interval over the tasks; and the share of ties."""
+    """new and old: points, (seeds, tasks). Wins as a share of the decided, with an interval over tasks; the share of ties."""
     won, decided = figures.by_task(new, old)
     return metrics.ratio_interval(won, decided), 1 - sum(decided) / (len(new) * len(new[0]))
 
 
+# %% [markdown]
+# On the left: each seed's mean points. On the right: of the tasks in which the points differ, the share that the new model wins. Beside SFT at temperature 1, three harder opponents:
+
+# %%
 sft_runs, last = dpo_log.results["SFT"], [run[-1] for run in dpo_log.results["DPO"]]
 chosen_last = [run[-1] for run in chosen_log.results]
 take = lambda runs, key: [run[key] for run in runs]
@@ -78,8 +82,8 @@ average = lambda runs, read: sum(map(read, runs)) / len(runs)
 costs = {}
 for name, runs in table.items():
     costs[name] = [average(runs, read) for read in (
-        lambda run: run["kl"], lambda run: sum(run["words"]) / len(HELD_OUT), lambda run: run["sentences"].count(3) / len(HELD_OUT),
-        lambda run: run["distinct"], lambda run: run["old skill"])]  # fmt: skip
+        lambda run: run["kl"], lambda run: sum(run["words"]) / len(HELD_OUT),
+        lambda run: run["sentences"].count(3) / len(HELD_OUT), lambda run: run["distinct"], lambda run: run["old skill"])]  # fmt: skip
     kl, length, three, distinct, nats = costs[name]
     print(f"{name:<20}{kl:>6.1f}{length:>8.1f}{three:>18.0%}{distinct:>10.0%}{nats:>26.3f}")
 untouched = old_skill(start)

@@ -17,17 +17,20 @@ before, after = torch.tensor(smol["before"]), torch.tensor(smol["after"])  # (2,
 margins = (after - before)[0] - (after - before)[1]  # h_w - h_l
 apart = torch.tensor([w - l for w, l in smol["lengths"]])  # tokens
 reasons = [row["reason"] for row in preferred["test"]]
-shares = {"chosen likelier, before": (before[0] > before[1]), "shorter answer": torch.where(apart == 0, 0.5, (apart < 0).float()),
-          "after: h_w > h_l": margins > 0, "    chosen longer": (margins > 0)[apart > 0], "    chosen shorter": (margins > 0)[apart < 0],
-          "    correct, honest": (margins > 0)[[reason in ("correct", "honest") for reason in reasons]]}  # fmt: skip
+facts, right = [reason in ("correct", "honest") for reason in reasons], margins > 0
+shares = {"chosen likelier, before": before[0] > before[1], "shorter answer": torch.where(apart == 0, 0.5, (apart < 0).float()),
+          "after: h_w > h_l": right, "    chosen longer": right[apart > 0], "    chosen shorter": right[apart < 0],
+          "    correct, honest": right[facts]}  # fmt: skip
 implicit = {name: metrics.mean_interval(found.float().tolist()) for name, found in shares.items()}
 for name, found in implicit.items():
     print(f"{name:<24} {show_interval(found)}  of {len(shares[name])} pairs")
 (texts, ended), (texts_after, ended_after) = smol["answers"]
 words_of = lambda texts: sum(len(text.split()) for text in texts) / len(texts)
-print(f"40 test prompts, greedy: ended within 60 tokens {sum(ended)}, after {sum(ended_after)}; words {words_of(texts):.0f}, after {words_of(texts_after):.0f}")
+print(f"40 test prompts, greedy, ended within 60 tokens: {sum(ended)}, after {sum(ended_after)}")
+print(f"their words: {words_of(texts):.0f}, after {words_of(texts_after):.0f}")
 print(f"old skill, nats a token of articles: {smol['nats'][0]:.3f}, after {smol['nats'][1]:.3f}")
-plots.show(figures.smollm2(smol, reasons), alt="Held-out pairs in the right order, by reason; and the margin over the difference of lengths.")
+plots.show(figures.smollm2(smol, reasons),
+           alt="Held-out pairs in the right order, by reason; and the margin over the difference of lengths.")  # fmt: skip
 
 # %% [markdown]
 # SMOLTEXT
@@ -49,25 +52,27 @@ for row in (0, 3, 8):
 # %% tags=["gpu", "hub", "nbval-ignore-output"]
 import peft
 
-large = runtime.gpu("trains 200 steps of eight pairs", needs="a GPU with 8 GB") and runtime.hub("reads UltraFeedback", needs="235 MB")
-pairs_at_work = catalog.load("ultrafeedback" if large else "preferences")["train"].select_columns(["prompt", "chosen", "rejected"])
+large = runtime.gpu("trains 200 steps of eight pairs", needs="a GPU with 8 GB")
+large = large and runtime.hub("reads UltraFeedback", needs="a download of 235 MB")
 smollm2 = catalog.load("smollm2")
 turn = lambda role, content: [{"role": role, "content": content}]
 roles = {"prompt": "user", "chosen": "assistant", "rejected": "assistant"}
-some = pairs_at_work.select(range(1600 if large else 2)).map(lambda row: {name: turn(roles[name], row[name]) for name in roles})
+rows = catalog.load("ultrafeedback" if large else "preferences")["train"].select(range(1600 if large else 2))
+rows = datasets.Dataset.from_list([{name: turn(roles[name], row[name]) for name in roles} for row in rows])
 with tempfile.TemporaryDirectory() as folder:
     settings = trl.DPOConfig(
-        output_dir=folder, beta=0.1, learning_rate=2e-4, max_steps=200 if large else 1, per_device_train_batch_size=8 if large else 2,
-        max_length=512 if large else 128, gradient_checkpointing=False, bf16=False, use_cpu=run.device == "cpu", logging_steps=20 if large else 1,
-        save_strategy="no", report_to="none", disable_tqdm=True)  # fmt: skip
+        output_dir=folder, beta=0.1, learning_rate=2e-4, max_steps=200 if large else 1, max_length=512 if large else 128,
+        per_device_train_batch_size=8 if large else 2, logging_steps=20 if large else 1, gradient_checkpointing=False,
+        bf16=False, use_cpu=run.device == "cpu", save_strategy="no", report_to="none", disable_tqdm=True)  # fmt: skip
     adapters = peft.LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, target_modules="all-linear")
-    trainer = trl.DPOTrainer(smollm2.model.float(), args=settings, train_dataset=some, processing_class=smollm2.tokenizer, peft_config=adapters)
+    trainer = trl.DPOTrainer(smollm2.model.float(), args=settings, train_dataset=rows, processing_class=smollm2.tokenizer,
+                             peft_config=adapters)  # fmt: skip
     trainer.remove_callback(transformers.PrinterCallback)
     trainer.train()
-for row in trainer.state.log_history:
-    if "loss" in row:
-        print(f"step {row['step']:>3}: loss {row['loss']:.3f}, accuracy {row['rewards/accuracies']:.2f}, margin {row['rewards/margins']:.3f}")
-work_start = next(row["loss"] for row in trainer.state.log_history if "loss" in row)
+steps = [row for row in trainer.state.log_history if "loss" in row]
+for row in steps:
+    print(f"step {row['step']:>3}: loss {row['loss']:.3f}, accuracy {row['rewards/accuracies']:.2f}")
+work_start = steps[0]["loss"]
 del trainer, smollm2
 assert large or abs(work_start - 0.6931) < 1e-3
 
@@ -90,7 +95,7 @@ from utils.alignment.policy import rollout
 asked = [tokenizer.encode(middles.asked(task), add_special_tokens=False) for task in HELD_OUT[:40]]
 plain = rollout(sft_model, asked, 64, torch.Generator().manual_seed(0), END, 0, Sampling(temperature=0.0))
 plain_points = points_of(HELD_OUT[:40], [middles.text_of(tokenizer, ids[mask].tolist()) for ids, mask in zip(*plain)])
-print(f"greedy, 40 tasks: with the template {sum(sft_points[0.0][:40]) / 40:.2f} points, without it {sum(plain_points) / 40:.2f}")
+print(f"greedy, 40 tasks: with the template {sum(sft_points[0.0][:40]) / 40:.2f}, without {sum(plain_points) / 40:.2f}")
 assert sum(plain_points) < sum(sft_points[0.0][:40])
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-# %% tags=["nbval-ignore-output"]
+# %%
 from utils import lora
 from utils.generation import LibraryModel, Sampling, generate
 
@@ -21,7 +21,8 @@ def smol_answers(model, tokenizer, rows, longest=60):
     ids = torch.nn.utils.rnn.pad_sequence(ids, True, tokenizer.pad_token_id, padding_side="left")
     mask = torch.tensor([[False] * (ids.shape[1] - len(prompt)) + [True] * len(prompt) for prompt in prompts])
     options = {"mask": mask, "end_id": end, "pad_id": tokenizer.pad_token_id}
-    out = generate(LibraryModel(model), ids, longest, Sampling(temperature=0.0), torch.Generator(), **options)[:, ids.shape[1] :]
+    out = generate(LibraryModel(model), ids, longest, Sampling(temperature=0.0), torch.Generator(), **options)
+    out = out[:, ids.shape[1] :]
     return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in out], [end in row for row in out.tolist()]
 
 
@@ -30,14 +31,18 @@ def smol_log_probs(model, tokenizer, rows):
     prompts, *both = zip(*(smol_pair(tokenizer, row) for row in rows))
     return [preferences.scores(model, prompts, answers, batch=8) for answers in both]
 
+# %% [markdown]
+# The run: what the reference says of all pairs, once; LoRA; 150 steps of four pairs, about once through them; everything again.
 
+# %%
 def smol_run():
     model, tokenizer = catalog.load("smollm2")
     model.float().requires_grad_(False)
     torch.manual_seed(19)
     train, test = list(preferred["train"]), list(preferred["test"])
     articles = [tokenizer.encode(row["article"])[:101] for row in list(catalog.load("articles")["test"])[:20]]
-    old = lambda: -(preferences.scores(model, [ids[:1] for ids in articles], [ids[1:] for ids in articles], 4).sum() / 2000).item()
+    first, rest = [ids[:1] for ids in articles], [ids[1:] for ids in articles]
+    old = lambda: -(preferences.scores(model, first, rest, batch=4).sum() / 2000).item()
     before, answers, nats = smol_log_probs(model, tokenizer, test), smol_answers(model, tokenizer, test[:40]), old()
     fixed = smol_log_probs(model, tokenizer, train)
     lora.add(model, lora.Config(lora.TARGETS["llama"][1], rank=SMOL["rank"], alpha=2 * SMOL["rank"]))
@@ -53,9 +58,14 @@ def smol_run():
     after = smol_log_probs(model, tokenizer, test)
     lengths = [[len(y) for y in smol_pair(tokenizer, row)[1:]] for row in test]
     round_all = lambda two: [[round(x, 3) for x in part.tolist()] for part in two]
-    return {"notes": notes, "before": round_all(before), "after": round_all(after), "lengths": lengths,
-            "answers": [answers, smol_answers(model, tokenizer, test[:40])], "nats": [round(nats, 4), round(old(), 4)]}  # fmt: skip
+    both = [answers, smol_answers(model, tokenizer, test[:40])]
+    return {"notes": notes, "before": round_all(before), "after": round_all(after), "lengths": lengths, "answers": both,
+            "nats": [round(nats, 4), round(old(), 4)]}  # fmt: skip
 
 
+# %% [markdown]
+# Of the recorded run, the held-out pairs, by their lengths and by their reasons:
+
+# %%
 smol_log = recorded.results("19_smollm2", lesson=19, settings=SMOL, compute=smol_run)
 print(smol_log)

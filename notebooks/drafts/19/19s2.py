@@ -1,4 +1,4 @@
-# %% tags=["nbval-ignore-output", "more"]
+# %% tags=["more"]
 def one_round(beta=BETA, alpha=ALPHA, steps=60, pairs=None):
     model = copy.deepcopy(sft_model)
     notes = dpo(model, pairs, beta=beta, alpha=alpha, steps=steps)

@@ -3,7 +3,7 @@
 #
 # TRL takes conversations and does the rest: template, masks, reference, padding. `loss_type=["sigmoid", "sft"]` with weights is our loss. Four steps on the same pairs, in the same order, with the same optimizer, from the same weights: are the losses the same?
 
-# %% tags=["nbval-ignore-output"]
+# %%
 import warnings
 import tempfile
 
@@ -26,7 +26,8 @@ def spoken(pair):
 
 def encoded_anew(pair):
     """The pair as it is read from its text: a sampled answer may part its words otherwise than the tokenizer would."""
-    chosen, rejected = (tokenizer.encode(middles.text_of(tokenizer, ids), add_special_tokens=False) + [END] for ids in pair[1:3])
+    texts = [middles.text_of(tokenizer, ids) for ids in pair[1:3]]
+    chosen, rejected = (tokenizer.encode(text, add_special_tokens=False) + [END] for text in texts)
     return pair._replace(chosen=chosen, rejected=rejected)
 
 
@@ -45,7 +46,10 @@ def by_trl(pairs, steps, reference=sft_model, **schedule):
         trainer.train()
     return GPT.from_hf(trainer.model), [row["loss"] for row in trainer.state.log_history if "loss" in row]
 
+# %% [markdown]
+# And the same by hand. The reference is given to the trainer as a second model, a copy of SFT's; section 13 shows what happens without it.
 
+# %% tags=["nbval-ignore-output"]
 def by_hand(pairs, steps):
     """The same with our loss: plain AdamW, a constant rate."""
     model, losses = copy.deepcopy(sft_model).requires_grad_(True), []
@@ -74,10 +78,10 @@ assert len(ours) == len(library) and off_trl < 1e-3
 
 # %%
 def trainer_round():
-    found = {}
     tasks = middles.tasks(PROMPTS, "train", "round 0, seed 0")
     pairs = [encoded_anew(pair) for pair in middles.mirrored(candidates_of(sft_model, tasks, seed=0), 0)]
-    model, losses = by_trl(pairs, 60, lr_scheduler_type="cosine_with_min_lr", lr_scheduler_kwargs={"min_lr_rate": 0.1}, warmup_steps=10)
+    schedule = {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "warmup_steps": 10}
+    model, losses = by_trl(pairs, 60, **schedule)
     return {"losses": [round(loss, 4) for loss in losses], **measured(model, 50)}
 
 
@@ -85,7 +89,8 @@ trainer_log = recorded.results("19_trainer", lesson=19, settings=ROUND, compute=
 first_round = dpo_log.results["DPO"][0][0]
 both = {"own loop": first_round["points"], "DPOTrainer": trainer_log.results["points"]}
 for name, points in both.items():
-    print(f"recorded, one round: {name:<11} {summary(points)}, over SFT {show_interval(win_rate([points], [sft_runs[0]['points']])[0])}")
+    wins = win_rate([points], [sft_runs[0]["points"]])[0]
+    print(f"recorded, one round: {name:<11} {summary(points)}; over SFT {show_interval(wins)}")
 same_result = metrics.gain_interval(both["own loop"], both["DPOTrainer"])
 print(f"DPOTrainer's points minus the loop's: {same_result.value:+.2f} [{same_result.low:+.2f}, {same_result.high:+.2f}]")
 assert same_result.low < 0 < same_result.high

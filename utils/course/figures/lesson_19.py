@@ -74,6 +74,17 @@ def rounds(logs: dict, chosen: list, copier: float):
     return figure
 
 
+def pull(beta: float):
+    """DPO's loss over the margin, and how hard a pair pulls there."""
+    figure, axes = plots.figure(columns=2, width=10, height=3.0)
+    margin = numpy.linspace(-60, 60, 241)
+    axes[0].plot(margin, numpy.logaddexp(0, -beta * margin), color=plots.BLUE)
+    axes[1].plot(margin, beta / (1 + numpy.exp(beta * margin)), color=plots.VERMILION)
+    axes[0].set(title=f"loss, beta {beta:.2g}", xlabel="margin h_w - h_l")
+    axes[1].set(title="pull on the margin", xlabel="margin h_w - h_l", ylim=(0, None))
+    return figure
+
+
 def displaced(sweep: dict, sft: dict):
     """Log-ratios over the steps with and without SFT on the chosen, and how many sentences the answers then have."""
     figure, axes = plots.figure(columns=3, width=11, height=3.2)

@@ -111,10 +111,11 @@ def points(task: Task, answer: str) -> int:
 
 def problems(task: Task, answer: str) -> list[str]:
     """What the judge has against an answer, in words."""
-    verdict = stories.judge(" ".join([task.beginning, *split(answer)[:SENTENCES], task.end]))
-    return [f"not in the grammar: {sentence}" for sentence in verdict.rejected] + [
-        reason for _, reason in verdict.contradictions
-    ]
+    sentences = [task.beginning, *split(answer)[:SENTENCES], task.end]
+    verdict = stories.judge(" ".join(sentences))
+    again = [sentence for place, sentence in enumerate(sentences) if sentence in sentences[:place]]
+    rejected = [f"not in the grammar: {sentence}" for sentence in verdict.rejected]
+    return rejected + [f"said again: {sentence}" for sentence in again] + [reason for _, reason in verdict.contradictions]
 
 
 # ----------------------------------------------------------------------------------------------------------------------

@@ -27,7 +27,9 @@ def wins(
     )
 
 
-def by_length(each: str = "max(d.count(size), d.count(-size))", zero: str = "d.count(0) / 2", end: str = "right / len(d)") -> str:
+def by_length(
+    each: str = "max(d.count(size), d.count(-size))", zero: str = "d.count(0) / 2", end: str = "right / len(d)"
+) -> str:
     """An answer to exercise 19.3 with some of its parts replaced."""
     return (
         "def best_by_length(differences):\n    d = list(differences)\n    right = 0.0\n    for size in {abs(one) for one in d}:\n"
@@ -46,14 +48,17 @@ def smoothed(loss: str = "-(1 - e) * F.logsigmoid(d) - e * F.logsigmoid(-d)", be
 
 MISTAKES = {
     "19.1": [
-        (labels(user="some"), "the user's turns must be -100"),
+        (labels(user="some"), "The user's turns count"),
         (labels("some"), "The mark that opens the turn"),
         (labels("[-100, *some[1:-1], -100]"), "would never learn to stop"),
+        (labels("some", "some"), "Everything counts"),
         (labels(ends="ids, [*labels[1:], -100]"), "The labels are shifted"),
         (labels("[0, *some[1:]]", "[0] * len(some)"), "0 is a token like others"),
         (labels("[-100] * len(some)", "[-100, *some[1:]]"), "turn it round"),
         (labels(ends="ids, [-100] * (len(ids) - len(turns[-1][1])) + labels[-len(turns[-1][1]):]"), "Only the last answer counts"),
         (labels(ends="ids[1:], labels[1:]"), "those of all turns"),
+        (labels(ends="ids, [-100 if x == 3 else x for x in labels]", assistant="some"), "Go by the role"),
+        (labels(user="([-100, *some[1:]] if role == 'system' else [-100] * len(some))"), "the system's, counts"),
         ("def conversation_labels(turns):\n    ids = turns[0][1]\n    for _, some in turns[1:]:\n        ids += some\n    return ids, ids\n",
          "The turns were changed"),
     ],
@@ -67,16 +72,18 @@ MISTAKES = {
         (wins(n="len(new)", rate="won / (won + lost)"), "the number of decided tasks"),
         (wins(low="(p + z**2 / (2 * n) + half) / (1 + z**2 / n)", high="(p + z**2 / (2 * n) - half) / (1 + z**2 / n)"), "exchanged"),
         (wins(nothing="0.0, 0.0, 0.0, ties"), "With ties alone nothing is known"),
+        (wins(nothing="won / n, 0.0, 1.0, ties"), "yours divides by zero"),
     ],
     "19.3": [
         (by_length("d.count(size)"), "the rule 'the longer one'"),
-        (by_length("d.count(size)", "0"), "the rule 'the longer one'"),
+        (by_length("d.count(-size)"), "the rule 'the shorter one'"),
         (by_length(zero="0"), "each of those pairs counts 0.5"),
         (by_length(zero="d.count(0)"), "not a whole one"),
         (by_length(zero="0", end="right / (len(d) - d.count(0))"), "the share is one of all"),
         (by_length("min(d.count(size), d.count(-size))"), "the worse rule"),
         ("def best_by_length(differences):\n    longer = sum(d > 0 for d in differences) / len(differences)\n    zero = differences.count(0) / 2 / len(differences)\n"
          "    return max(longer + zero, 1 - longer - zero)\n", "the rule 'the longer one'"),
+        (by_length("(max(d.count(size), d.count(-size)) if d.count(-size) else 0)"), "whose mirror image is missing"),
     ],
     "19.4": [
         (smoothed("-F.logsigmoid(d)"), "plain DPO"),
@@ -86,11 +93,13 @@ MISTAKES = {
         (smoothed("-(1 - e) * F.logsigmoid(d)"), "the pair turned round, is missing"),
         (smoothed("-F.logsigmoid((1 - 2 * e) * d)"), "two losses that are weighted"),
         (smoothed(d="beta * (h_l - h_w)"), "exchanged"),
-        (smoothed("-(1 - e) * F.logsigmoid(d) + e * F.logsigmoid(-d)"), "the wrong sign"),
+        (smoothed("-(1 - e) * F.logsigmoid(d) + e * F.logsigmoid(-d)"), "as robust DPO does"),
         (smoothed(best="math.log((1 - e) / e) if e else math.inf"), "divide by beta"),
         (smoothed(best="math.log(e / (1 - e)) / beta if e else math.inf"), "The sign is turned round"),
         (smoothed(best="(1 - e) / beta"), "the inverse of sigma"),
         (smoothed(best="math.log((1 - e) / e) / beta"), "ends in an error"),
+        (smoothed("(-(1 - e) * F.logsigmoid(d) + e * F.logsigmoid(-d)) / (1 - 2 * e)"), "That is robust DPO"),
+        (smoothed("F.binary_cross_entropy(d.sigmoid(), torch.full_like(d, 1 - e), reduction='none')"), "use `logsigmoid`"),
         (smoothed("-(1 - e) * d.sigmoid().log() - e * (-d).sigmoid().log()"), "use `logsigmoid`"),
     ],
 }  # fmt: skip

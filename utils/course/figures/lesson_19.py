@@ -63,12 +63,12 @@ def rounds(logs: dict, chosen: list, copier: float):
     for value, name, style in ((greedy, "SFT, greedy", "--"), (copier, "copier", ":")):
         axes[0].axhline(value, color=SFT_COLOR, linestyle=style, linewidth=1, label=name)
     axes[1].axhline(0.5, color=SFT_COLOR, linewidth=1)
-    axes[0].set(xlabel="rounds", ylabel="mean points", xticks=list(places), title="more points with each round")
+    axes[0].set(xlabel="rounds", ylabel="mean points", xticks=list(places), title="points over the rounds")
     axes[1].set(
         xlabel="rounds",
         ylabel="win rate of decided tasks",
         xticks=list(places[1:]),
-        title="wins over SFT (line: as often as not)",
+        title="wins over SFT (line: one half)",
     )
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     return figure

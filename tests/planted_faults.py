@@ -485,9 +485,15 @@ FAULTS = [
     ),
     Fault(
         "experiments/middles.py",
-        "names.get(found[0], found[0])",
-        "found[0]",
+        "names.get(name[0], name[0])",
+        "name[0]",
         MIDDLES + "a_borrowed_middle_is_that_of_the_likest_end_with_the_tasks_people",
+    ),
+    Fault(
+        "experiments/middles.py",
+        "(casts[number] == cast, row[number])",
+        "row[number]",
+        MIDDLES + "a_middle_is_borrowed_from_a_story_with_the_same_people",
     ),
     Fault(
         "course/recorded.py",

@@ -137,3 +137,14 @@ def test_a_borrowed_middle_is_that_of_the_likest_end_with_the_tasks_people():
         "Liam went to the pond. Ines, her friend, was there. Liam waved.",
     ]
     assert told[1].middle.startswith("Emil"), "the stories told are left as they are"
+
+
+def test_a_middle_is_borrowed_from_a_story_with_the_same_people():
+    told = [
+        Task("Mia was brave.", "Mia had a kite. She flew it. The wind took it.", "The kite was gone."),
+        Task("Emil was brave.", "Emil had a drum. He beat it. It broke.", "The drum was gone."),
+    ]
+    asked = [Task("Liam was kind.", "", "The kite was gone."), Task("Mia saw Zoe.", "", "The kite was gone.")]
+    by_cast, without = middles.borrowed(asked, told)
+    assert by_cast == "Liam had a drum. He beat it. It broke.", "a girl's story would call him she"
+    assert without.startswith("Mia had a kite."), "with no such story all count"

@@ -3,7 +3,7 @@
 Task, tasks              beginning, middle, end, from the world of `utils.worlds.stories`; the end needs the middle
 asked, ids_of            the user's message; prompt and answer as ids, by the chat template
 sentence_points, points  the judge: what it sees in each sentence, and its verdict, 0 to 6
-borrowed                 a trivial writer: the middle of the story whose end is most like the task's, with other names
+borrowed, people         a trivial writer: the middle of the story whose end is most like the task's, with other names
 write                    answers drawn from a model, several to a task
 candidates, mirrored     pairs of a better and a worse answer; as many with the longer one better as with the shorter one
 """
@@ -22,6 +22,7 @@ from utils.alignment.policy import rollout
 from utils.experiments.written import NAME
 from utils.generation import Sampling
 from utils.worlds import stories
+from utils.worlds.stories.grammar import GENDERS
 from utils.worlds.stories.parser import split
 
 SENTENCES = 3  # of the middle, and what the user asks for
@@ -124,23 +125,34 @@ def problems(task: Task, answer: str) -> list[str]:
 
 
 def borrowed(asked_for: Sequence[Task], told: Sequence[Task]) -> list[str]:
-    """For each task the middle of that told story whose end is most like its own, the people renamed in their order.
+    """For each task the middle of a told story, the people renamed in their order: that whose end is most like its own.
 
-    Likeness: TF-IDF of words and of pairs of words, with every person's name replaced by one word.
+    Only stories count whose hero has the same gender and that have as many people, as far as there are such. Likeness: TF-IDF
+    of words and of pairs of words, with every person's name replaced by one word.
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     known = words.fit_transform([NAME.sub("Person", task.end) for task in told])
     likeness = (words.transform([NAME.sub("Person", task.end) for task in asked_for]) @ known.T).toarray()
-    return [_renamed(told[int(row.argmax())], task) for row, task in zip(likeness, asked_for)]
+    casts = [_cast(people(task)) for task in told]
+    found = []
+    for task, row in zip(asked_for, likeness.tolist()):
+        cast = _cast(people(task))
+        best = max(range(len(told)), key=lambda number: (casts[number] == cast, row[number]))
+        names = dict(zip(people(told[best]), people(task)))
+        found.append(NAME.sub(lambda name, names=names: names.get(name[0], name[0]), told[best].middle))
+    return found
 
 
-def _renamed(source: Task, task: Task) -> str:
-    """The source's middle with the task's people in place of its own."""
-    theirs, ours = (list(dict.fromkeys(NAME.findall(f"{one.beginning} {one.end}"))) for one in (source, task))
-    names = dict(zip(theirs, ours))
-    return NAME.sub(lambda found: names.get(found[0], found[0]), source.middle)
+def people(task: Task) -> list[str]:
+    """The people of a task's two sentences, in the order in which they come."""
+    return list(dict.fromkeys(NAME.findall(f"{task.beginning} {task.end}")))
+
+
+def _cast(names: list[str]) -> tuple[str, int]:
+    """The hero's gender and how many people there are."""
+    return GENDERS[names[0]] if names else "", len(names)
 
 
 # ----------------------------------------------------------------------------------------------------------------------

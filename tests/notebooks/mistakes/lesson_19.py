@@ -80,6 +80,8 @@ MISTAKES = {
         (by_length(zero="0"), "each of those pairs counts 0.5"),
         (by_length(zero="d.count(0)"), "not a whole one"),
         (by_length(zero="0", end="right / (len(d) - d.count(0))"), "the share is one of all"),
+        ("def best_by_length(differences):\n    d = list(differences)\n    return sum(max(d.count(x), d.count(-x)) if x else d.count(0) / 2 for x in set(d)) / len(d)\n",
+         "may be counted once only"),
         (by_length("min(d.count(size), d.count(-size))"), "the worse rule"),
         ("def best_by_length(differences):\n    longer = sum(d > 0 for d in differences) / len(differences)\n    zero = differences.count(0) / 2 / len(differences)\n"
          "    return max(longer + zero, 1 - longer - zero)\n", "the rule 'the longer one'"),
@@ -89,6 +91,7 @@ MISTAKES = {
         (smoothed("-F.logsigmoid(d)"), "plain DPO"),
         (smoothed("-e * F.logsigmoid(d) - (1 - e) * F.logsigmoid(-d)"), "exchanged"),
         (smoothed(mean="loss.sum()"), "not the sum"),
+        (smoothed(mean="loss"), "not one for each pair"),
         (smoothed(d="h_w - h_l"), "beta is missing"),
         (smoothed("-(1 - e) * F.logsigmoid(d)"), "the pair turned round, is missing"),
         (smoothed("-F.logsigmoid((1 - 2 * e) * d)"), "two losses that are weighted"),

@@ -12,6 +12,7 @@ from utils.course import plots
 
 SHADES = ["#8c2d04", "#d94801", "#fd8d3c", "#fdd0a2", "#c6dbef", "#6baed6", "#08519c"]  # 0 to 6 points
 WAYS = {"temperature 1": "points", "greedy": "greedy"}  # how an answer is drawn, and where a log keeps its points
+STYLES = "-", "--", ":"  # seeds
 DPO_COLOR, SFT_COLOR, CHOSEN_COLOR = plots.BLUE, plots.BLACK, plots.ORANGE
 
 
@@ -52,7 +53,9 @@ def rounds(logs: dict, chosen: list, copier: float):
     for name, (found, color, mark) in runs.items():
         for number, run in enumerate(found):
             values = [start, *(mean(each["points"]) for each in run)]
-            axes[0].plot(places, values, f"-{mark}", color=color, alpha=0.8, markersize=4, label=None if number else name)
+            axes[0].plot(
+                places, values, f"{STYLES[number]}{mark}", color=color, alpha=0.8, markersize=4, label=None if number else name
+            )
         shift = 0.06 if color == CHOSEN_COLOR else -0.06
         for at in places[1:]:
             both = by_task([run[at - 1]["points"] for run in found], [run["points"] for run in logs["SFT"][: len(found)]])
@@ -60,15 +63,12 @@ def rounds(logs: dict, chosen: list, copier: float):
             ends = [[rate.value - rate.low], [rate.high - rate.value]]
             axes[1].errorbar(at + shift, rate.value, yerr=ends, fmt=mark, color=color, capsize=3, markersize=5)
     greedy = mean([mean(run["greedy"]) for run in logs["SFT"]])
-    for value, name, style in ((greedy, "SFT, greedy", "--"), (copier, "copier", ":")):
-        axes[0].axhline(value, color=SFT_COLOR, linestyle=style, linewidth=1, label=name)
+    for value, name, style, color in ((greedy, "SFT, greedy", "-", plots.BLACK), (copier, "copier", "-", plots.PURPLE)):
+        axes[0].axhline(value, color=color, linestyle=style, linewidth=1, label=name)
     axes[1].axhline(0.5, color=SFT_COLOR, linewidth=1)
-    axes[0].set(xlabel="rounds", ylabel="mean points", xticks=list(places), title="points over the rounds")
+    axes[0].set(xlabel="rounds", ylabel="mean points", xticks=list(places), title="points (a line style for each seed)")
     axes[1].set(
-        xlabel="rounds",
-        ylabel="win rate of decided tasks",
-        xticks=list(places[1:]),
-        title="wins over SFT (line: one half)",
+        xlabel="rounds", ylabel="win rate of decided tasks", xticks=list(places[1:]), title="wins over SFT (line: one half)"
     )
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize=9)
     return figure

@@ -38,28 +38,22 @@ def points_by_writer(logs: dict, chosen: list):
     return figure
 
 
-def by_task(runs: Sequence[Sequence[int]], others: Sequence[Sequence[int]]) -> tuple[list[int], list[int]]:
-    """For each task in how many seeds the first has more points, and in how many the points differ: (seeds, tasks) twice."""
-    new, old = numpy.asarray(runs), numpy.asarray(others)
-    return (new > old).sum(0).tolist(), (new != old).sum(0).tolist()
+def rounds(logs: dict, chosen: list, copier: float, rates: Sequence[Sequence]):
+    """Mean points of each seed after each round, and the win rate over SFT with its interval; all at temperature 1.
 
-
-def rounds(logs: dict, chosen: list, copier: float):
-    """Mean points of each seed after each round, and the win rate over SFT with its interval; all at temperature 1."""
+    rates: of DPO and of SFT on the chosen, a metrics.Interval for each round.
+    """
     figure, axes = plots.figure(columns=2, width=11, height=3.4)
     start = mean([mean(run["points"]) for run in logs["SFT"]])
     runs = {"DPO, new pairs each round": (logs["DPO"], DPO_COLOR, "o"), "SFT on the chosen": (chosen, CHOSEN_COLOR, "s")}
     places = range(len(logs["DPO"][0]) + 1)
-    for name, (found, color, mark) in runs.items():
+    for (name, (found, color, mark)), by_round in zip(runs.items(), rates):
         for number, run in enumerate(found):
             values = [start, *(mean(each["points"]) for each in run)]
-            axes[0].plot(
-                places, values, f"{STYLES[number]}{mark}", color=color, alpha=0.8, markersize=4, label=None if number else name
-            )
+            style = f"{STYLES[number]}{mark}"
+            axes[0].plot(places, values, style, color=color, alpha=0.8, markersize=4, label=None if number else name)
         shift = 0.06 if color == CHOSEN_COLOR else -0.06
-        for at in places[1:]:
-            both = by_task([run[at - 1]["points"] for run in found], [run["points"] for run in logs["SFT"][: len(found)]])
-            rate = metrics.ratio_interval(*both)
+        for at, rate in enumerate(by_round, 1):
             ends = [[rate.value - rate.low], [rate.high - rate.value]]
             axes[1].errorbar(at + shift, rate.value, yerr=ends, fmt=mark, color=color, capsize=3, markersize=5)
     greedy = mean([mean(run["greedy"]) for run in logs["SFT"]])

@@ -1,0 +1,392 @@
+# %% [markdown]
+# The intervals are over the twelve questions. Not closing the user's turn, or opening the wrong one, makes a string that the model was never tuned on, and no error message comes. A template is part of the weights: take it from the tokenizer.
+#
+# ## 8. From GPT to Llama, one change at a time
+#
+# A ladder: rung by rung from a small GPT to a small Llama, each trained on the same stories (a program wrote them) with `gpt-mini`'s tokenizer, the same tokens in the same order, and as nearly as can be the same number of weights: SwiGLU has $\frac{8}{3} C$, and what grouped queries save goes into the feed-forward.
+# Two exceptions: RoPE has no table of positions, and the untied head adds a second matrix. Each change is a field of `Config` in `utils/models/transformer.py`.
+
+# %%
+import dataclasses
+import time
+
+from utils.models.gpt import GPT2
+from utils.models.transformer import DecoderOnly
+from utils.positions import LearnedPositions, RotaryPositions
+from utils.worlds import stories
+
+LENGTH, BATCH, STEPS, RATES = 64, 16, 80, (3e-3, 8e-3)
+coder = catalog.load_tokenizer("gpt-mini")
+START = dataclasses.replace(GPT2, width=96, heads=4, hidden=384, layers=3, dropout=0.0)
+STEP_UP = {  # what each change sets; hidden keeps the number of weights
+    "RMSNorm": {"norm": "rms"},
+    "no biases": {"bias": False},
+    "SwiGLU": {"activation": "swiglu", "hidden": 256},
+    "RoPE": {"rotate": RotaryPositions(24)},
+    "grouped queries": {"key_value_heads": 2, "hidden": 288},
+    "untied head": {"tied_head": False},
+}
+arms, config = {"GPT": START}, START
+for name, change in STEP_UP.items():
+    arms[f"+ {name}"] = config = dataclasses.replace(config, **change)
+
+# %%
+def windows_of(split, count, length):
+    """Stories one after the other, cut into windows of length + 1 ids: (count, length + 1)."""
+    ids, number = [], 0
+    while len(ids) < count * (length + 1):
+        told = stories.write(f"{split} of lesson 21, {number}").english
+        ids += [coder.eos_token_id, *coder.encode(told, add_special_tokens=False)]
+        number += 1
+    return torch.tensor(ids[: count * (length + 1)]).view(count, length + 1)
+
+
+def bytes_of(windows):
+    """The bytes of the text that is predicted in each window: all but its first id."""
+    return [len(coder.decode(row[1:], skip_special_tokens=True).encode()) for row in windows.tolist()]
+
+
+def built(config, seed):
+    torch.manual_seed(seed)
+    positions = LearnedPositions(2 * LENGTH, config.width) if config.rotate is None else None
+    return DecoderOnly(len(coder), config, positions)
+
+# %% [markdown]
+# One model is trained so. Each rung was trained at two learning rates, and the better one on *validation* windows was kept for it: otherwise the rate that suits the first rung would judge the others.
+
+# %%
+def trained(config, rate, seed, steps, rows):
+    """A model after so many steps on batches of windows in the seed's order."""
+    model = built(config, seed).train()
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.1)
+    factor = lambda step: min(1, (step + 1) / 20) * 0.5 * (1 + math.cos(math.pi * step / steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    for step in range(steps):
+        batch = rows[order[step * BATCH : (step + 1) * BATCH]]
+        loss = F.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+    return model.eval()
+
+# %%
+@torch.no_grad()
+def bits_of(model, windows):
+    """The bits of each window's ids, place by place: (rows, T)."""
+    losses = [F.cross_entropy(model(rows[:, :-1]).transpose(1, 2), rows[:, 1:], reduction="none") for rows in windows.split(32)]
+    return torch.cat(losses) / math.log(2)
+
+
+def one_run(config, rate, seed, steps, rows):
+    """Trained and measured: bits of each validation and test window, and by place in windows twice as long."""
+    began = time.process_time()
+    model = trained(config, rate, seed, steps, rows["train"])
+    took = time.process_time() - began
+    measured = {part: [round(bits, 1) for bits in bits_of(model, rows[part]).sum(1).tolist()] for part in ("validation", "test")}
+    by_place = bits_of(model, rows["long"]).view(len(rows["long"]), -1, 16).mean((0, 2))
+    return measured | {"by place": [round(bits, 3) for bits in by_place.tolist()], "tokens a second": steps * BATCH * LENGTH / took}
+
+
+def all_rows(steps=None):
+    rows = {"train": windows_of("train", (steps or STEPS) * BATCH, LENGTH)}
+    rows |= {part: windows_of(part, 64, LENGTH) for part in ("validation", "test")}
+    return rows | {"long": windows_of("test", 32, 2 * LENGTH)}
+
+# %%
+from utils.course import recorded
+
+SEEDS = 3
+
+
+def ladder():
+    """Both rates with the first seed, the better rate with the others."""
+    rows, runs = all_rows(), {}
+    for name, config in arms.items():
+        first = [one_run(config, rate, 0, STEPS, rows) for rate in RATES]
+        best = min(range(len(RATES)), key=lambda at: sum(first[at]["validation"]))
+        others = [one_run(config, RATES[best], seed, STEPS, rows) for seed in range(1, SEEDS)]
+        runs[name] = {"rate": RATES[best], "both rates": [sum(run["validation"]) for run in first], "runs": [first[best], *others]}
+    return runs
+
+
+settings = {"steps": STEPS, "length": LENGTH, "batch": BATCH, "rates": RATES, "seeds": SEEDS, "arms": list(arms)}
+log = recorded.results("21_ladder", lesson=21, settings=settings, compute=ladder)
+print(log)
+
+# %% [markdown] tags=["predict"]
+# **Predict.** Which of the six changes will lower the loss of a model of 0.6 million weights, and which will not show?
+
+# %%
+test_rows = windows_of("test", 64, LENGTH)
+TEST_BYTES = sum(bytes_of(test_rows))
+bits = {name: [sum(run["test"]) / TEST_BYTES for run in arm["runs"]] for name, arm in log.results.items()}
+rungs = list(bits)
+T_2 = 4.303  # Student's t of two degrees of freedom: three seeds, 95 %
+
+
+def over_seeds(differences):
+    """Mean of paired differences over the seeds, and half the width of its interval."""
+    differences = torch.tensor(differences)
+    return differences.mean().item(), T_2 * differences.std().item() / len(differences) ** 0.5
+
+
+steps_up = {}
+for below, name in zip(rungs, rungs[1:]):
+    steps_up[name] = over_seeds([new - old for new, old in zip(bits[name], bits[below])])
+print(f"{'GPT':<18}{sum(bits['GPT']) / SEEDS:.3f} bits a byte")
+for name, (mean, half) in steps_up.items():
+    verdict = "better" if mean + half < 0 else "worse" if mean - half > 0 else "not shown"
+    print(f"{name:<18}{sum(bits[name]) / SEEDS:.3f}   change {mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]  {verdict}")
+whole = over_seeds([new - old for new, old in zip(bits["+ grouped queries"], bits["GPT"])])
+print(f"all but the untied head, against GPT: {whole[0]:+.3f} [{whole[0] - whole[1]:+.3f}, {whole[0] + whole[1]:+.3f}]")
+
+# %%
+figure, axes = plots.figure(columns=2, width=11, height=3.4)
+for row, name in enumerate(rungs):
+    axes[0].plot(bits[name], [row] * SEEDS, "o", color=plots.BLUE, alpha=0.7)
+axes[0].set(yticks=range(len(rungs)), yticklabels=rungs, xlabel="bits a byte on test windows (a dot a seed)", title="one change at a time")
+axes[0].invert_yaxis()
+for name, color in (("GPT", plots.ORANGE), ("+ SwiGLU", plots.VERMILION), ("+ RoPE", plots.BLUE)):
+    curves = torch.tensor([run["by place"] for run in log.results[name]["runs"]])
+    axes[1].plot(range(8, 2 * LENGTH, 16), curves.mean(0), "o-", color=color, label=name)
+axes[1].axvline(LENGTH, color="black", linestyle=":", linewidth=1)
+axes[1].set(xlabel="place (trained up to the dotted line)", ylabel="bits a token", title="beyond the training length")
+axes[1].legend()
+plots.show(figure, alt="Left: bits a byte of each rung and seed. Right: bits a token by place, with the training length marked.")
+
+# %% [markdown]
+# LADDERTEXT
+
+# %% [markdown]
+# **Live, one seed of two rungs,** with the same steps.
+
+# %% tags=["nbval-ignore-output"]
+rows = all_rows()
+live = {}
+for name in ("GPT", "+ RoPE"):
+    measured = one_run(arms[name], log.results[name]["rate"], 0, STEPS, rows)
+    live[name] = sum(measured["test"]) / TEST_BYTES
+    spread = max(bits[name]) - min(bits[name])
+    print(f"{name}: {live[name]:.3f}, recorded {min(bits[name]):.3f} to {max(bits[name]):.3f}")
+    assert min(bits[name]) - spread - 0.02 < live[name] < max(bits[name]) + spread + 0.02
+
+# %% [markdown]
+# What a loss at this size does not show can be measured otherwise. Grouped queries are for the cache; RMSNorm leaves a pass over the vector out.
+
+# %%
+cache_bytes = {name: 2 * c.layers * (c.key_value_heads or c.heads) * (c.width // c.heads) * 2 for name, c in arms.items()}
+print("cache, bytes a token:", cache_bytes["GPT"], "for GPT,", cache_bytes["+ grouped queries"], "with grouped queries")
+assert cache_bytes["GPT"] == 2 * cache_bytes["+ grouped queries"]
+
+# %% [markdown]
+# ## 9. Llama 1 to 4, computed
+#
+# The weights of a block are $2 C H D + 2 C G D$ in attention, $3 C h$ in SwiGLU and $2 C$ in the norms; outside there are $V C$ in the embedding, again in an untied head, and $C$ in the last norm. Llama 4 puts experts in place of a SwiGLU: $E$ of them and a shared one, of which a token passes its best one and the shared one, and a router of $E C$.
+
+# %%
+SIZES = {  # name: (C, layers, heads, groups, hidden, V, tied), published billions
+    "Llama 1 7B": ((4096, 32, 32, 32, 11008, 32000, 0), 6.7), "Llama 1 13B": ((5120, 40, 40, 40, 13824, 32000, 0), 13.0),
+    "Llama 1 33B": ((6656, 60, 52, 52, 17920, 32000, 0), 32.5), "Llama 1 65B": ((8192, 80, 64, 64, 22016, 32000, 0), 65.2),
+    "Llama 2 7B": ((4096, 32, 32, 32, 11008, 32000, 0), 7), "Llama 2 13B": ((5120, 40, 40, 40, 13824, 32000, 0), 13),
+    "Llama 2 70B": ((8192, 80, 64, 8, 28672, 32000, 0), 70), "Llama 3 8B": ((4096, 32, 32, 8, 14336, 128256, 0), 8),
+    "Llama 3 70B": ((8192, 80, 64, 8, 28672, 128256, 0), 70), "Llama 3.1 405B": ((16384, 126, 128, 8, 53248, 128256, 0), 405),
+    "Llama 3.2 1B": ((2048, 16, 32, 8, 8192, 128256, 1), 1.23), "Llama 3.2 3B": ((3072, 28, 24, 8, 8192, 128256, 1), 3.21)}  # fmt: skip
+
+
+def weights_of(C, layers, heads, groups, hidden, V, tied):
+    D = C // heads
+    block = 2 * C * heads * D + 2 * C * groups * D + 3 * C * hidden + 2 * C
+    return layers * block + (1 if tied else 2) * V * C + C
+
+
+def on_meta(C, layers, heads, groups, hidden, V, tied):
+    """The weights of the real module, made without memory."""
+    with torch.device("meta"):
+        real = LlamaForCausalLM(LlamaConfig(V, C, hidden, layers, heads, groups, tie_word_embeddings=bool(tied)))
+    return sum(p.numel() for p in real.parameters())
+
+
+print(f"{'':<15}{'billions':>9}{'cache KB':>10}{'16 bit GB':>11}{'4 bit GB':>10}")
+for name, (sizes, _) in SIZES.items():
+    count, cache = weights_of(*sizes) / 1e9, 4 * sizes[1] * sizes[3] * sizes[0] // sizes[2] / 1024
+    print(f"{name:<15}{count:>9.2f}{cache:>10.0f}{count * 2:>11.1f}{count * 0.5625:>10.1f}")
+off_meta = max(abs(weights_of(*sizes) - on_meta(*sizes)) for sizes, _ in SIZES.values())
+off_published = max(abs(weights_of(*sizes) / 1e9 / billions - 1) for sizes, billions in SIZES.values())
+print("equal to the real modules:", off_meta == 0, "- within 5 % of the published counts:", off_published < 0.05)
+assert off_meta == 0 and off_published < 0.05
+
+# %% [markdown]
+# The configurations are those of the published repositories. The cache is in 16 bits, in KB a token; 4 bit means blocks of 32 with a 16-bit scale: 4.5 bits a weight. With grouped queries the 70B keeps less for a token than the first 7B.
+
+# %%
+from transformers import Llama4ForCausalLM, Llama4TextConfig
+
+FOUR = {"vocab_size": 202_048, "hidden_size": 5120, "intermediate_size": 8192, "intermediate_size_mlp": 16384,
+        "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128}  # fmt: skip
+
+
+def llama4_weights(experts, every):
+    """Total and active weights of the text model; every: one block in so many has experts."""
+    C, h, V, sparse = 5120, 8192, 202_048, 48 // every
+    rest = 48 * (2 * C * 5120 + 2 * C * 1024 + 2 * C) + (48 - sparse) * 3 * C * 16384 + 2 * V * C + C
+    return tuple(rest + sparse * (3 * C * h * (n + 1) + experts * C) for n in (experts, 1))
+
+
+for name, experts, every in (("Scout", 16, 1), ("Maverick", 128, 2)):
+    with torch.device("meta"):
+        real = Llama4ForCausalLM(Llama4TextConfig(**FOUR, num_local_experts=experts, interleave_moe_layer_step=every))
+    total, active = llama4_weights(experts, every)
+    print(f"Llama 4 {name}: {total / 1e9:.1f} billion weights, {active / 1e9:.1f} active")
+    assert total == sum(p.numel() for p in real.parameters())
+
+# %% [markdown]
+# Published are 109 and 400 billion, 17 of them active. The 109 include the part that reads pictures, which is not counted here. The sizes of Llama 4 are *unchecked*: from the library's defaults and memory of the published configuration; what bears them out is that both totals come out.
+#
+# ## 10. A larger vocabulary
+#
+# Llama 2 had 32,000 tokens, Llama 3 has 128,256. Train byte-level BPE of several sizes on the same documentation, and count on held-out documents.
+
+# %%
+from tokenizers import ByteLevelBPETokenizer
+
+training_texts, held_out = texts.documentation("train")[:1500], texts.documentation("test")[:60]
+held_bytes = sum(len(text.encode()) for text in held_out)
+per_byte = {}
+for size in (512, 1024, 2048, 4096, 8192):
+    trained_here = ByteLevelBPETokenizer()
+    trained_here.train_from_iterator(training_texts, vocab_size=size, show_progress=False)
+    per_byte[size] = sum(len(trained_here.encode(text).ids) for text in held_out) / held_bytes
+smol_rate = sum(len(tokenizer.encode(text, add_special_tokens=False)) for text in held_out) / held_bytes
+sizes = list(per_byte)
+figure, axes = plots.figure(columns=2, width=10, height=3)
+axes[0].semilogx(sizes, list(per_byte.values()), "o-", label="BPE trained on this text")
+axes[0].semilogx([49152], [smol_rate], "s", color=plots.VERMILION, label="SmolLM2's")
+axes[0].set(xlabel="vocabulary", ylabel="tokens a byte")
+axes[0].legend()
+shares = {name: s[5] * s[0] * (1 if s[6] else 2) / weights_of(*s) for name, (s, _) in SIZES.items()}
+axes[1].barh(list(shares)[::-1], [share * 100 for share in shares.values()][::-1], color=plots.BLUE)
+axes[1].set(xlabel="% of the weights in embedding and head")
+plots.show(figure, alt="Left: tokens a byte fall with the vocabulary, ever more slowly. Right: the embedding's share of each Llama.")
+assert all(per_byte[a] > per_byte[b] for a, b in zip(sizes, sizes[1:])) and shares["Llama 3.2 1B"] == max(shares.values())
+
+# %% [markdown]
+# Each doubling saves less. A text of fewer tokens is cheaper to write and leaves more room in the cache; the price is the embedding, a fifth of Llama 3.2 1B and next to nothing of 405B.
+#
+# **Perplexity a token cannot be compared across vocabularies.** A model of long tokens must guess more at each. Bits a byte can: the sum of the bits, divided by the bytes of the text.
+
+# %%
+def losses_of(model, ids, text):
+    """Perplexity a token, bits a byte."""
+    with torch.no_grad():
+        nats = F.cross_entropy(model(ids)[0, :-1], ids[0, 1:], reduction="sum").item()
+    return math.exp(nats / (ids.shape[1] - 1)), nats / math.log(2) / len(text.encode())
+
+
+passage = stories.write("a passage of lesson 21").english[:500]
+own_mini = loaded(mini.float())
+both = {}
+for name, reader, coder_of in (("SmolLM2", model, tokenizer), ("llama-mini", own_mini, mini_tokenizer)):
+    encoded = torch.tensor([[coder_of.eos_token_id, *coder_of.encode(passage, add_special_tokens=False)]])
+    both[name] = losses_of(reader, encoded, passage)
+    print(f"{name}: {encoded.shape[1]} tokens, perplexity a token {both[name][0]:.1f}, bits a byte {both[name][1]:.2f}")
+
+# %% [markdown]
+# Compare by the last column. `llama-mini` was trained on such stories, SmolLM2 was not.
+#
+# ## 11. The library way
+#
+# At work you load by one line, and write by `generate`.
+
+# %%
+asked = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+with torch.no_grad():
+    written = theirs.generate(**asked, max_new_tokens=10, do_sample=False, pad_token_id=2)[0, asked["input_ids"].shape[1] :]
+mine = list(Conversation(model).say(question[0]["content"], longest=10))
+by_library = tokenizer.decode(written, skip_special_tokens=True)
+print("your model and generate write the same:", "".join(mine) == by_library)
+assert "".join(mine) == by_library
+
+# %% [markdown]
+# ## 12. On a GPU
+#
+# Llama 3.1 8B by its name: Meta's licence must be accepted on the Hub first. Without a GPU `llama-mini` goes through the same lines.
+
+# %% tags=["gpu", "nbval-ignore-output"]
+from utils.course import runtime
+
+large = runtime.gpu("loads Llama 3.1 8B into your model", needs="18 GB and the Hub, with the licence accepted")
+big, big_tokenizer = catalog.load("llama-3.1-8b-instruct", large=True) if large else (mini, mini_tokenizer)
+big_model = loaded(big)
+big_ids = torch.tensor([big_tokenizer.encode("Mia went to the garden.", add_special_tokens=False)])
+with torch.no_grad():
+    print("equal logits:", torch.allclose(big_model(big_ids), big(big_ids).logits, atol=1e-2))
+
+# %% [markdown]
+# ## 13. Where it goes wrong
+#
+# Seven mistakes that people really make, each planted into your model and measured on real text: the loss of SmolLM2, in nats a token, beside the right one.
+
+# %%
+def nats(model, some=ids):
+    with torch.no_grad():
+        return F.cross_entropy(model(some)[0, :-1], some[0, 1:]).item()
+
+
+right_rotation = rotated
+
+
+def interleaved(x, theta, start):
+    """Meta's pairs: 2i and 2i + 1."""
+    D = x.shape[-1]
+    order = torch.arange(D).view(2, -1).T.flatten()  # 0, D/2, 1, D/2 + 1, ...
+    return right_rotation(x[..., order.argsort()], theta, start)
+
+
+def late(x, theta, start):
+    return right_rotation(x, theta, 0)
+
+
+def by_cache(model):
+    caches = model.empty_caches()
+    with torch.no_grad():
+        logits = torch.cat([model(piece, caches) for piece in ids.split(40, 1)], 1)
+    return F.cross_entropy(logits[0, :-1], ids[0, 1:]).item()
+
+# %%
+mistakes = {"right": nats(model)}
+rotated = interleaved
+mistakes["interleaved RoPE, weights in halves"] = nats(model)
+rotated = late
+mistakes["places begin at 0 after the cache"] = by_cache(model)
+rotated = right_rotation
+repeat = torch.Tensor.repeat_interleave
+torch.Tensor.repeat_interleave = lambda y, times, dim: y.repeat(1, times, 1, 1)
+mistakes["repeat for repeat_interleave"] = nats(model)
+torch.Tensor.repeat_interleave = repeat
+epsilons = [m for m in model.modules() if isinstance(m, RMSNorm)]
+for value, name in ((1e-6, "epsilon 1e-6 for 1e-5"), (1e-2, "epsilon 1e-2")):
+    for norm in epsilons:
+        norm.epsilon = value
+    mistakes[name] = nats(model)
+for norm in epsilons:
+    norm.epsilon = config.rms_norm_eps
+model.head.weight = nn.Parameter(0.02 * torch.randn(config.vocab_size, config.hidden_size))
+mistakes["tying forgotten: a random head"] = nats(model)
+model.head.weight = model.embedding.weight
+mistakes["two BOS"] = nats(model, torch.cat([torch.tensor([[1, 1]]), ids], 1)) - nats(model, torch.cat([torch.tensor([[1]]), ids], 1))
+assert abs(nats(model) - mistakes["right"]) < 1e-4
+for name, loss in mistakes.items():
+    print(f"{name:<37}{loss:.2f}" + (" more than with one" if name == "two BOS" else ""))
+
+# %%
+large_numbers = torch.full((1, 8), 300.0, dtype=torch.float16)
+naive = large_numbers / (large_numbers.square().mean(-1, keepdim=True) + 1e-5).sqrt()
+print("300 squared in float16:", (large_numbers * large_numbers)[0, 0].item(), "- naive norm", naive[0, 0].item(),
+      "- RMSNorm", RMSNorm(8, 1e-5)(large_numbers)[0, 0].item())  # fmt: skip
+assert naive[0, 0] == 0 and abs(RMSNorm(8, 1e-5)(large_numbers)[0, 0].item() - 1) < 1e-2
+
+# %% [markdown]
+# MISTAKETEXT

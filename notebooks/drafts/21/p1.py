@@ -134,12 +134,19 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
+# %% [markdown]
+# Its proof takes the matrices of SmolLM2's fourth block.
+
+# %%
 own, block = SwiGLU(config.hidden_size, config.intermediate_size), theirs.model.layers[3]
 for name in ("gate", "up", "down"):
     getattr(own, name).weight = getattr(block.mlp, f"{name}_proj").weight
 parts["SwiGLU"] = (own(x) - block.mlp(x)).abs().max().item()
 print("SwiGLU equals LlamaMLP:", parts["SwiGLU"] < 1e-4, "- silu(1) * 2 =", round(F.silu(torch.tensor(1.0)).item() * 2, 2))
 assert parts["SwiGLU"] < 1e-4
+
+# %% [markdown]
+# One hidden unit over its gate, for an up value that you choose:
 
 # %% tags=["nbval-ignore-output"]
 import ipywidgets
@@ -191,6 +198,9 @@ def rotated(x, theta, start):
     cosine, sine = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     first, second = x.chunk(2, -1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
+
+# %% [markdown]
+# The proof, and the picture: how many tokens a pair needs for a full turn.
 
 # %%
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -421,6 +431,9 @@ class Conversation:
             yield tokenizer.decode([token])
         self.ids = self.ids + tokenizer.encode("<|im_end|>\n", add_special_tokens=False)
 
+# %% [markdown]
+# Three turns with one conversation; each answer is cut at 24 tokens.
+
 # %% tags=["nbval-ignore-output"]
 model = loaded(theirs)
 talk = Conversation(model)
@@ -430,6 +443,9 @@ for said in ("What is the capital of France?", "And of Italy?", "Which of the tw
         print(piece, end="")
     print()
 again = sum(range(len(talk.ids) - len(talk.read), len(talk.ids)))
+
+# %% [markdown]
+# How many tokens did the model read?
 
 # %%
 once = sum(talk.read) <= len(talk.ids)

@@ -30,6 +30,9 @@ arms, config = {"GPT": START}, START
 for name, change in STEP_UP.items():
     arms[f"+ {name}"] = config = dataclasses.replace(config, **change)
 
+# %% [markdown]
+# The text as windows of 65 tokens, 64 of which are predicted, and a model for each configuration.
+
 # %%
 def windows_of(split, count, length):
     """Stories one after the other, cut into windows of length + 1 ids: (count, length + 1)."""
@@ -72,7 +75,6 @@ def trained(config, rate, seed, steps, rows):
         schedule.step()
     return model.eval()
 
-# %%
 @torch.no_grad()
 def bits_of(model, windows):
     """The bits of each window's ids, place by place: (rows, T)."""
@@ -94,6 +96,9 @@ def all_rows(steps=None):
     rows = {"train": windows_of("train", (steps or STEPS) * BATCH, LENGTH)}
     rows |= {part: windows_of(part, 64, LENGTH) for part in ("validation", "test")}
     return rows | {"long": windows_of("test", 32, 2 * LENGTH)}
+
+# %% [markdown]
+# The recorded run: every rung, three seeds.
 
 # %%
 from utils.course import recorded
@@ -141,7 +146,13 @@ for name, (mean, half) in steps_up.items():
     verdict = "better" if mean + half < 0 else "worse" if mean - half > 0 else "not shown"
     print(f"{name:<18}{sum(bits[name]) / SEEDS:.3f}   change {mean:+.3f} [{mean - half:+.3f}, {mean + half:+.3f}]  {verdict}")
 whole = over_seeds([new - old for new, old in zip(bits["+ grouped queries"], bits["GPT"])])
+cache_bytes = {name: 2 * c.layers * (c.key_value_heads or c.heads) * (c.width // c.heads) * 2 for name, c in arms.items()}
+print("cache, bytes a token:", cache_bytes["GPT"], "for GPT,", cache_bytes["+ grouped queries"], "with grouped queries")
+assert cache_bytes["GPT"] == 2 * cache_bytes["+ grouped queries"]
 print(f"all but the untied head, against GPT: {whole[0]:+.3f} [{whole[0] - whole[1]:+.3f}, {whole[0] + whole[1]:+.3f}]")
+
+# %% [markdown]
+# A dot is a seed. On the right the same models read windows twice as long as those they were trained on.
 
 # %%
 figure, axes = plots.figure(columns=2, width=11, height=3.4)
@@ -159,8 +170,7 @@ plots.show(figure, alt="Left: bits a byte of each rung and seed. Right: bits a t
 
 # %% [markdown]
 # LADDERTEXT
-
-# %% [markdown]
+#
 # **Live, one seed of two rungs,** with the same steps.
 
 # %% tags=["nbval-ignore-output"]
@@ -172,14 +182,6 @@ for name in ("GPT", "+ RoPE"):
     spread = max(bits[name]) - min(bits[name])
     print(f"{name}: {live[name]:.3f}, recorded {min(bits[name]):.3f} to {max(bits[name]):.3f}")
     assert min(bits[name]) - spread - 0.02 < live[name] < max(bits[name]) + spread + 0.02
-
-# %% [markdown]
-# What a loss at this size does not show can be measured otherwise. Grouped queries are for the cache; RMSNorm leaves a pass over the vector out.
-
-# %%
-cache_bytes = {name: 2 * c.layers * (c.key_value_heads or c.heads) * (c.width // c.heads) * 2 for name, c in arms.items()}
-print("cache, bytes a token:", cache_bytes["GPT"], "for GPT,", cache_bytes["+ grouped queries"], "with grouped queries")
-assert cache_bytes["GPT"] == 2 * cache_bytes["+ grouped queries"]
 
 # %% [markdown]
 # ## 9. Llama 1 to 4, computed
@@ -204,11 +206,16 @@ def weights_of(C, layers, heads, groups, hidden, V, tied):
 
 def on_meta(C, layers, heads, groups, hidden, V, tied):
     """The weights of the real module, made without memory."""
+    sizes = {"vocab_size": V, "hidden_size": C, "intermediate_size": hidden, "num_hidden_layers": layers,
+             "num_attention_heads": heads, "num_key_value_heads": groups, "tie_word_embeddings": bool(tied)}  # fmt: skip
     with torch.device("meta"):
-        real = LlamaForCausalLM(LlamaConfig(V, C, hidden, layers, heads, groups, tie_word_embeddings=bool(tied)))
+        real = LlamaForCausalLM(LlamaConfig(**sizes))
     return sum(p.numel() for p in real.parameters())
 
+# %% [markdown]
+# Three proofs in one cell: the formula against the real modules, on PyTorch's `meta` device, which has shapes and no memory; and against the counts that Meta published.
 
+# %%
 print(f"{'':<15}{'billions':>9}{'cache KB':>10}{'16 bit GB':>11}{'4 bit GB':>10}")
 for name, (sizes, _) in SIZES.items():
     count, cache = weights_of(*sizes) / 1e9, 4 * sizes[1] * sizes[3] * sizes[0] // sizes[2] / 1024
@@ -260,9 +267,9 @@ for size in (512, 1024, 2048, 4096, 8192):
     trained_here.train_from_iterator(training_texts, vocab_size=size, show_progress=False)
     per_byte[size] = sum(len(trained_here.encode(text).ids) for text in held_out) / held_bytes
 smol_rate = sum(len(tokenizer.encode(text, add_special_tokens=False)) for text in held_out) / held_bytes
-sizes = list(per_byte)
+assert all(per_byte[a] > per_byte[b] for a, b in zip(per_byte, list(per_byte)[1:]))
 figure, axes = plots.figure(columns=2, width=10, height=3)
-axes[0].semilogx(sizes, list(per_byte.values()), "o-", label="BPE trained on this text")
+axes[0].semilogx(list(per_byte), list(per_byte.values()), "o-", label="BPE trained on this text")
 axes[0].semilogx([49152], [smol_rate], "s", color=plots.VERMILION, label="SmolLM2's")
 axes[0].set(xlabel="vocabulary", ylabel="tokens a byte")
 axes[0].legend()
@@ -270,7 +277,7 @@ shares = {name: s[5] * s[0] * (1 if s[6] else 2) / weights_of(*s) for name, (s, 
 axes[1].barh(list(shares)[::-1], [share * 100 for share in shares.values()][::-1], color=plots.BLUE)
 axes[1].set(xlabel="% of the weights in embedding and head")
 plots.show(figure, alt="Left: tokens a byte fall with the vocabulary, ever more slowly. Right: the embedding's share of each Llama.")
-assert all(per_byte[a] > per_byte[b] for a, b in zip(sizes, sizes[1:])) and shares["Llama 3.2 1B"] == max(shares.values())
+assert shares["Llama 3.2 1B"] == max(shares.values())
 
 # %% [markdown]
 # Each doubling saves less. A text of fewer tokens is cheaper to write and leaves more room in the cache; the price is the embedding, a fifth of Llama 3.2 1B and next to nothing of 405B.
@@ -355,6 +362,9 @@ def by_cache(model):
         logits = torch.cat([model(piece, caches) for piece in ids.split(40, 1)], 1)
     return F.cross_entropy(logits[0, :-1], ids[0, 1:]).item()
 
+# %% [markdown] tags=["predict"]
+# **Predict.** Which of them breaks the model, which costs a little, and which does nothing that you would see?
+
 # %%
 mistakes = {"right": nats(model)}
 rotated = interleaved
@@ -381,7 +391,6 @@ assert abs(nats(model) - mistakes["right"]) < 1e-4
 for name, loss in mistakes.items():
     print(f"{name:<37}{loss:.2f}" + (" more than with one" if name == "two BOS" else ""))
 
-# %%
 large_numbers = torch.full((1, 8), 300.0, dtype=torch.float16)
 naive = large_numbers / (large_numbers.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 print("300 squared in float16:", (large_numbers * large_numbers)[0, 0].item(), "- naive norm", naive[0, 0].item(),
@@ -390,3 +399,4 @@ assert naive[0, 0] == 0 and abs(RMSNorm(8, 1e-5)(large_numbers)[0, 0].item() - 1
 
 # %% [markdown]
 # MISTAKETEXT
+#

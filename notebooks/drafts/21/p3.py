@@ -1,4 +1,3 @@
-# %% [markdown]
 # ## Check yourself
 #
 # 1. Why does RMSNorm square in 32 bits? <details><summary>Answer</summary>In float16 the square of 300 is infinite, and the vector becomes 0.</details>
@@ -6,8 +5,7 @@
 # 3. Why $\frac{8}{3} C$? <details><summary>Answer</summary>Three matrices of it weigh as much as two of $4C$.</details>
 # 4. Which tokens does the second turn of a conversation read? <details><summary>Answer</summary>Its own and the marks around them; the rest is cached, if the text before is the same token by token.</details>
 # 5. Model A has perplexity 8 a token, B 12. Which is better? <details><summary>Answer</summary>With two vocabularies you cannot tell. Ask for bits a byte on the same text.</details>
-
-# %% [markdown]
+#
 # ## Exercises
 #
 # Fill in the function, run the check. A wrong answer prints a hint and stops nothing.
@@ -118,7 +116,8 @@ def check_sizes_of(attempt):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     for tied, head in ((True, 8), (False, 8), (False, 10)):
-        c = LlamaConfig(100, 32, 80, 3, 4, 2, head_dim=head, tie_word_embeddings=tied)
+        c = LlamaConfig(vocab_size=100, hidden_size=32, intermediate_size=80, num_hidden_layers=3, num_attention_heads=4,
+                        num_key_value_heads=2, head_dim=head, tie_word_embeddings=tied)  # fmt: skip
         with torch.device("meta"):
             right = sum(p.numel() for p in LlamaForCausalLM(c).parameters())
         got = attempt(c)

@@ -22,7 +22,7 @@ def sizes(
 ) -> str:
     """An answer to exercise 21.3 with some of its parts replaced."""
     return (
-        f"def sizes_of(config):\n    C, D = config.hidden_size, {D}\n"
+        f"def sizes_of(config):\n    C = config.hidden_size\n    D = {D}\n"
         f"    block = 2 * C * D * (config.num_attention_heads + {groups}) + {swiglu} * C * config.intermediate_size {norms}\n"
         f"    matrices = {matrices}\n"
         f"    return config.num_hidden_layers * block + matrices * config.vocab_size * C {last}, {cache}\n"

@@ -56,8 +56,7 @@ assert sum(share.values()) == sum(p.numel() for p in theirs.parameters()) and ma
 # %% [markdown]
 # This is SmolLM2 (Hugging Face, 2024; without the Hub the *chat-tuned* 135M model, unpacked from a 4-bit file), a Llama in all but name. Most weights are in the SwiGLU layers.
 # Keys and values have few, because three heads of them serve nine heads of queries. The norms have next to none.
-
-# %% [markdown]
+#
 # ## 1. What is exchanged
 #
 # | | GPT-2 | Llama | where |
@@ -79,11 +78,12 @@ assert sum(share.values()) == sum(p.numel() for p in theirs.parameters()) and ma
 #
 # $$ \text{RMSNorm}(x)_i = \frac{x_i}{\sqrt{\frac{1}{C} \sum_j x_j^2 + \epsilon}}\; g_i . $$
 #
-# No mean, no shift. The sum is taken in 32 bits whatever the type of $x$; the library does the same.
+# No mean, no shift. The sum is taken in 32 bits whatever the type of $x$; the library does the same. The proof, as everywhere here: the library's module, with the weights of SmolLM2's fourth block, which are not all one.
 
 # %%
 from torch import nn
 import torch.nn.functional as F
+from transformers.models.llama import modeling_llama as library
 
 
 class RMSNorm(nn.Module):
@@ -97,12 +97,6 @@ class RMSNorm(nn.Module):
 
 
 print("by hand:", [round(value, 2) for value in RMSNorm(2, 1e-6)(torch.tensor([3.0, 4.0])).tolist()])
-
-# %% [markdown]
-# The proof, as everywhere here: the library's module, with weights that are not all one.
-
-# %%
-from transformers.models.llama import modeling_llama as library
 
 torch.manual_seed(21)
 x = torch.randn(2, 7, config.hidden_size)
@@ -134,16 +128,11 @@ class SwiGLU(nn.Module):
         return self.down(F.silu(self.gate(x)) * self.up(x))
 
 
-# %% [markdown]
-# Its proof takes the matrices of SmolLM2's fourth block.
-
-# %%
 own, block = SwiGLU(config.hidden_size, config.intermediate_size), theirs.model.layers[3]
 for name in ("gate", "up", "down"):
     getattr(own, name).weight = getattr(block.mlp, f"{name}_proj").weight
 parts["SwiGLU"] = (own(x) - block.mlp(x)).abs().max().item()
-print("SwiGLU equals LlamaMLP:", parts["SwiGLU"] < 1e-4, "- silu(1) * 2 =", round(F.silu(torch.tensor(1.0)).item() * 2, 2))
-assert parts["SwiGLU"] < 1e-4
+assert parts["SwiGLU"] < 1e-4  # equal to the library's LlamaMLP
 
 # %% [markdown]
 # One hidden unit over its gate, for an up value that you choose:
@@ -181,6 +170,9 @@ widgets.explore(draw_gate, alt="GELU and the gated unit over the gate: the secon
 # %%
 import math
 
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+          "original_max_position_embeddings": 8192}  # fmt: skip
+
 
 def frequencies(D, base, scaling=None):
     theta = 1.0 / base ** (torch.arange(0, D, 2, dtype=torch.int64).float() / D)  # (D / 2,)
@@ -205,9 +197,7 @@ def rotated(x, theta, start):
 # %%
 from transformers import LlamaConfig, LlamaForCausalLM
 
-LLAMA3 = {"rope_type": "llama3", "rope_theta": 500_000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-          "original_max_position_embeddings": 8192}  # fmt: skip
-reference = library.LlamaRotaryEmbedding(LlamaConfig(head_dim=128, rope_parameters=LLAMA3))
+reference = library.LlamaRotaryEmbedding(LlamaConfig(head_dim=128, max_position_embeddings=131_072, rope_parameters=LLAMA3))
 plain, scaled = frequencies(128, 500_000.0), frequencies(128, 500_000.0, LLAMA3)
 parts["RoPE, Llama 3 scaling"] = ((scaled - reference.inv_freq) / reference.inv_freq).abs().max().item()
 figure, axis = plots.figure(width=8, height=3)
@@ -267,10 +257,9 @@ places = theirs.model.rotary_emb(x, torch.arange(7)[None])
 above = torch.full((7, 7), float("-inf")).triu(1)[None, None]
 wanted = block.self_attn(x, position_embeddings=places, attention_mask=above)[0]
 theta = frequencies(64, config.rope_parameters["rope_theta"])
-cache = []
-pieces = torch.cat([own(x[:, :4], theta, cache), own(x[:, 4:], theta, cache)], 1)
-parts["attention"] = (own(x, theta, None) - wanted).abs().max().item()
-parts["attention, in two pieces by the cache"] = (pieces - wanted).abs().max().item()
+pieces = torch.cat([own(x[:, :4], theta, cache := []), own(x[:, 4:], theta, cache)], 1)
+both = {"attention": own(x, theta, None), "attention, in two pieces by the cache": pieces}
+parts |= {name: (found - wanted).abs().max().item() for name, found in both.items()}
 print({name: difference < 1e-4 for name, difference in parts.items()}, "cached:", tuple(cache[0].shape))
 assert max(parts.values()) < 1e-4 and tuple(cache[0].shape) == (2, 3, 7, 64)
 
@@ -340,9 +329,11 @@ def loaded(theirs):
     return model.eval().requires_grad_(False)
 
 # %% [markdown] tags=["predict"]
-# **Predict.** Thirty layers of 32-bit sums, in two orders of computing: how far apart will the logits of your model and the library's be, and how far in 64 bits?
+# **Predict.** How far apart will the logits of your model and the library's be in 32 bits, read all at once, and read in pieces by the cache?
 
 # %%
+from unittest.mock import patch
+
 from utils.small_models import texts
 
 DOCUMENT = texts.documentation("test")[3]  # Python's documentation, written by people
@@ -359,35 +350,52 @@ def apart(theirs, ids):
         return (mine(ids) - wanted).abs().max().item(), (by_cache - wanted).abs().max().item()
 
 
-model_differences = {"SmolLM2, 32 bits": apart(theirs, ids)}
-model_differences["SmolLM2, 64 bits"] = apart(theirs.double(), ids)
-theirs = theirs.float()
-for name, both in model_differences.items():
-    print(f"{name}: below {'1e-2' if '32' in name else '1e-5'}: {max(both) < (1e-2 if '32' in name else 1e-5)}")
-assert max(model_differences["SmolLM2, 64 bits"]) < 1e-5 and max(model_differences["SmolLM2, 32 bits"]) < 1e-2
+at_once, by_pieces = apart(theirs, ids)
+print(f"32 bits, all at once: below 1e-3: {at_once < 1e-3}; by the cache: {by_pieces < 1e-3}, but below 1e-6: {by_pieces < 1e-6}")
+assert max(at_once, by_pieces) < 1e-3 and by_pieces > 1e-6
 
 # %% [markdown]
-# In 64 bits the two agree thousands of times more closely, so what 32 bits show is rounding. It could have hidden a real difference, which is why the bound is set in 64. The same for the course's `llama-mini`, and for random weights with an untied head and Llama 3's scaling.
+# By the cache the same sums are taken in another order, and thirty layers of rounding show. Is it rounding? In 64 bits it should shrink a billion times. But both norms go through 32 bits whatever comes in, so a number type of 64 bits is not enough: for the proof the norms, too, compute in 64 bits.
+
+# %%
+def wide_norm(self, x):
+    """RMSNorm in the type of x, for both classes."""
+    epsilon = getattr(self, "variance_epsilon", None) or self.epsilon
+    return self.weight * x * torch.rsqrt(x.square().mean(-1, keepdim=True) + epsilon)
+
+
+theirs = theirs.double()
+narrow_norms = max(apart(theirs, ids))
+with patch.object(RMSNorm, "forward", wide_norm), patch.object(library.LlamaRMSNorm, "forward", wide_norm):
+    model_differences = {"SmolLM2": max(apart(theirs, ids))}
+theirs = theirs.float()
+print(f"64 bits, norms in 32: below 1e-4: {narrow_norms < 1e-4}; norms in 64 too: below 1e-10: {model_differences['SmolLM2'] < 1e-10}")
+assert model_differences["SmolLM2"] < 1e-10 < narrow_norms < 1e-4
+
+# %% [markdown]
+# It was rounding. The same for the course's `llama-mini`, for random weights with an untied head and Llama 3's scaling, and against the course's fast version in `utils`.
 
 # %%
 from utils.models.llama import Llama as UtilsLlama
 
 mini, mini_tokenizer = catalog.load("llama-mini")
+mini = mini.double().eval()
 mini_ids = mini_tokenizer(DOCUMENT[:300], return_tensors="pt", add_special_tokens=False).input_ids[:, :100]
-model_differences["llama-mini"] = apart(mini.double().eval(), mini_ids)
 torch.manual_seed(0)
 small = {"vocab_size": 500, "hidden_size": 96, "intermediate_size": 256, "num_hidden_layers": 3, "num_attention_heads": 6,
          "num_key_value_heads": 2, "tie_word_embeddings": False}  # fmt: skip
 scaling = {**LLAMA3, "rope_theta": 10_000.0, "original_max_position_embeddings": 64}
 untied = LlamaForCausalLM(LlamaConfig(**small, rope_parameters=scaling)).double().eval()
-model_differences["random, untied, Llama 3 scaling"] = apart(untied, ids % 500)
-with torch.no_grad():
-    from_utils = (UtilsLlama.from_hf(untied)(ids % 500) - loaded(untied)(ids % 500)).abs().max().item()
-print({name: max(both) < 1e-5 for name, both in model_differences.items() if "32" not in name}, "utils:", from_utils < 1e-5)
-assert max(max(both) for name, both in model_differences.items() if "32" not in name) < 1e-5 > from_utils
+with patch.object(RMSNorm, "forward", wide_norm), patch.object(library.LlamaRMSNorm, "forward", wide_norm), torch.no_grad():
+    model_differences["llama-mini"] = max(apart(mini, mini_ids))
+    model_differences["random, untied, Llama 3 scaling"] = max(apart(untied, ids % 500))
+    of_utils = UtilsLlama.from_hf(untied)(ids % 500)
+    from_utils = (of_utils - loaded(untied)(ids % 500)).abs().max().item()
+print({name: difference < 1e-10 for name, difference in model_differences.items()}, "utils:", from_utils < 1e-5)
+assert max(model_differences.values()) < 1e-10 and from_utils < 1e-5
 
 # %% [markdown]
-# One model, three sets of weights, with and without the cache, and the course's fast version beside it: all the same function.
+# One function, three sets of weights, with and without the cache. `utils` takes the angles in 32 bits by another order of sums, so it has a wider bound.
 
 # %% [markdown]
 # ## 7. A conversation
@@ -442,22 +450,27 @@ for said in ("What is the capital of France?", "And of Italy?", "Which of the tw
     for piece in talk.say(said):
         print(piece, end="")
     print()
-again = sum(range(len(talk.ids) - len(talk.read), len(talk.ids)))
 
 # %% [markdown]
 # How many tokens did the model read?
 
 # %%
 once = sum(talk.read) <= len(talk.ids)
-print("every token was read at most once:", once, "- without the cache more than 50 times as many:", again > 50 * sum(talk.read))
-assert once and again > 50 * sum(talk.read)
+lengths = torch.tensor(talk.read).cumsum(0).sum().item()  # each step again from the beginning
+print("every token was read at most once:", once, "- without the cache more than 10 times as many:", lengths > 10 * sum(talk.read))
+assert once and lengths > 10 * sum(talk.read)
 
 # %% [markdown]
 # The second question is understood only from the first turn, which is in the cache; each turn reads its new tokens alone. (Whether such a small model answers rightly is another matter.)
 #
 # What if the template is wrong? Take questions with one-word answers, and the log-likelihood of that word.
 
-# %%
+# %% [markdown] tags=["predict"]
+# **Predict.** Five forms: the right one; the bare question; the last turn opened as the user's and not the assistant's; a user's turn that is not closed; and no open turn at all. Order them by how likely they make the right word. Which mistake costs most?
+
+# %% tags=["nbval-ignore-output"]
+from utils import metrics
+
 FACTS = {"What is the capital of France?": "Paris", "What is the capital of Italy?": "Rome", "What is 2 plus 2?": "4",
          "Which planet do we live on?": "Earth", "What is the opposite of hot?": "cold", "Which animal says meow?": "cat",
          "What color is grass?": "green", "What do bees make?": "honey", "What is frozen water called?": "ice",
@@ -468,12 +481,6 @@ forms = {"right": lambda q: SYSTEM + as_turn("user", q) + "<|im_start|>assistant
          "last turn opened as the user's": lambda q: SYSTEM + as_turn("user", q) + "<|im_start|>user\n",
          "turn not closed": lambda q: SYSTEM + f"<|im_start|>user\n{q}\n<|im_start|>assistant\n",
          "no open turn": lambda q: SYSTEM + as_turn("user", q)}  # fmt: skip
-
-# %% [markdown] tags=["predict"]
-# **Predict.** Order the five forms by how likely they make the right word. Which mistake costs most?
-
-# %% tags=["nbval-ignore-output"]
-from utils import metrics
 
 
 @torch.no_grad()
@@ -489,3 +496,5 @@ losses_of_forms = {name: metrics.gain_interval(each, by_form["right"]) for name,
 print(f"right: mean log p {sum(by_form['right']) / len(FACTS):.2f}")
 for name, cost in losses_of_forms.items():
     print(f"{name}: loses {cost.value:.2f} nats [{cost.low:.2f}, {cost.high:.2f}]")
+assert min(losses_of_forms[name].low for name in forms if name not in ("right", "turn not closed")) > 0
+assert max(losses_of_forms, key=lambda name: losses_of_forms[name].value) == "no open turn"

@@ -5,7 +5,8 @@
 # 3. Why $\frac{8}{3} C$? <details><summary>Answer</summary>Three matrices of it weigh as much as two of $4C$.</details>
 # 4. Which tokens does the second turn of a conversation read? <details><summary>Answer</summary>Its own and the marks around them; the rest is cached, if the text before is the same token by token.</details>
 # 5. Model A has perplexity 8 a token, B 12. Which is better? <details><summary>Answer</summary>With two vocabularies you cannot tell. Ask for bits a byte on the same text.</details>
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Fill in the function, run the check. A wrong answer prints a hint and stops nothing.
@@ -175,14 +176,13 @@ def check_from_meta(attempt):
     import torch
 
     weight = torch.arange(24.0)[:, None].expand(24, 3).clone()  # 3 heads of 8
-    right = torch.cat([torch.cat([head[0::2], head[1::2]]) for head in weight.split(8)])
     got = attempt(weight.clone(), 3)
     assert isinstance(got, torch.Tensor) and got.shape == weight.shape, "A matrix of the same shape is asked for."
     assert not torch.equal(got, weight), "Nothing was moved."
     back = torch.cat([torch.stack(head.chunk(2), 1).flatten(0, 1) for head in weight.split(8)])
     assert not torch.equal(got, back), "That is the way back, from the library's rows to Meta's."
     assert not torch.equal(got, torch.cat([weight[0::2], weight[1::2]])), "Within each head, and not over all heads together."
-    assert torch.equal(got, right), "Within a head of 8 the rows should come as 0, 2, 4, 6, 1, 3, 5, 7."
+    assert got[:, 0].tolist()[8:16] == [8, 10, 12, 14, 9, 11, 13, 15], "Within a head of 8 the rows should come as 0, 2, 4, 6, 1, 3, 5, 7."
 
 # %% jupyter={"source_hidden": true} tags=["solution"]
 #@title Solution
@@ -215,17 +215,16 @@ from utils.course.scorecard import Scorecard
 
 card = Scorecard(lesson=21)
 for name, difference in parts.items():
-    card.at_most(f"{name}: largest difference from Transformers below 1e-4", float(difference >= 1e-4), 0)
-for name, differences in model_differences.items():
-    bound = 1e-2 if "32" in name else 1e-5
-    card.at_most(f"{name}: logits off LlamaForCausalLM, with or without cache, by {bound} or more", float(max(differences) >= bound), 0)
-card.at_most("own Llama against utils': off by 1e-5 or more", float(from_utils >= 1e-5), 0)
+    card.at_most(f"{name}: largest difference from Transformers'", 1e-5 if difference < 1e-5 else difference, 1e-4)
+for name, difference in model_differences.items():
+    what = "logits off LlamaForCausalLM, with or without cache, in 64 bits"
+    card.at_most(f"{name}: {what}", 1e-11 if difference < 1e-11 else difference, 1e-10)
 card.at_least("recorded: SwiGLU for GELU, bits a byte, lower end of the change", steps_up["+ SwiGLU"][0] - steps_up["+ SwiGLU"][1], 0.0, digits=2)
 card.equal("grouped queries: cache of GPT as a multiple", cache_bytes["GPT"] / cache_bytes["+ grouped queries"], 2)
 card.equal("Llama 1 to 3.2: weights off the real modules", off_meta, 0)
 card.at_most("Llama 1 to 3.2: relative distance from the published counts", off_published, 0.05)
-card.at_least("interleaved RoPE: nats a token lost on real text", mistakes["interleaved RoPE, weights in halves"] - mistakes["right"], 1.0, digits=1)
-card.at_least("repeat for repeat_interleave: nats a token lost", mistakes["repeat for repeat_interleave"] - mistakes["right"], 1.0, digits=1)
+card.at_least("interleaved RoPE: nats a token lost on real text", more["interleaved RoPE, weights in halves"], 1.0, digits=1)
+card.at_least("repeat for repeat_interleave: nats a token lost", more["repeat for repeat_interleave"], 5.0, digits=1)
 card.show()
 
 # %% [markdown]

@@ -47,6 +47,8 @@ PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
 LLAMA = "test_llama.py::test_"
+DEEPSEEK = "test_deepseek.py::test_"
+FP8 = "test_quantization.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -67,6 +69,206 @@ FAULTS = [
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
     ),
     # --- GPT: weights by their names, padding takes no places, the last position sees all
+    # --- DeepSeek: latents, turned parts, experts and their groups, the bias, tokens ahead
+    Fault(
+        "models/deepseek.py",
+        "self.rotate(key, past)",
+        "self.rotate(key)",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "turned = self.rotate(turned, past)",
+        "turned = self.rotate(turned)",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "latent, key = self.latent_norm(latent), ",
+        "latent, key = latent, ",
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "causal_mask(length, past, device",
+        "causal_mask(length + past, 0, device",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "(self.absorb is None and past)",
+        "self.absorb is None",
+        DEEPSEEK + "where_nothing_is_said_a_cached_past_is_absorbed",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "query_size = config.head_size + config.rotate.head_size",
+        "query_size = config.head_size",
+        DEEPSEEK + "the_scale_is_that_of_both_parts",
+    ),
+    Fault(
+        "models/deepseek.py",
+        'scale *= yarn_attention_factor(theirs.rope_parameters["factor"], theirs.rope_parameters["mscale_all_dim"]) ** 2',
+        'scale *= yarn_attention_factor(theirs.rope_parameters["factor"], theirs.rope_parameters["mscale_all_dim"])',
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "keys, keys[..., : self.latent], *options",
+        "keys, keys[..., -self.latent :], *options",
+        DEEPSEEK + "absorbed_equals_naive_to_the_last_digits",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return mixed @ to_value.transpose(1, 2)",
+        "return mixed @ to_value.flip(0).transpose(1, 2)",
+        DEEPSEEK + "absorbed_equals_naive_to_the_last_digits",
+    ),
+    Fault("models/deepseek.py", "wanted.topk(2, -1)", "wanted.topk(1, -1)", DEEPSEEK + "groups_are_judged_by_their_two_best"),
+    Fault(
+        "models/deepseek.py",
+        "masked_fill(closed[..., None], -torch.inf)",
+        "masked_fill(closed[..., None], 0.0)",
+        DEEPSEEK + "negative_scores_with_their_bias_leave_closed_groups_closed",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "weights = scores.gather(-1, chosen)",
+        "weights = (scores + bias).gather(-1, chosen)",
+        DEEPSEEK + "the_bias_chooses_and_leaves_the_weights_alone",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return weights * config.routed_scale, chosen",
+        "return weights, chosen",
+        DEEPSEEK + "weights_are_normalized_then_scaled",
+    ),
+    Fault(
+        "models/deepseek.py", "if config.normalized:", "if True:", DEEPSEEK + "the_bias_chooses_and_leaves_the_weights_alone"
+    ),
+    Fault(
+        "models/deepseek.py",
+        "torch.sign(load.mean() - load)",
+        "torch.sign(load - load.mean())",
+        DEEPSEEK + "the_bias_goes_up_where_too_few_and_down_where_too_many",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "rate * torch.sign(",
+        "rate * (",
+        DEEPSEEK + "the_bias_goes_up_where_too_few_and_down_where_too_many",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "load.max() / load.mean() - 1",
+        "load.max() / load.mean()",
+        DEEPSEEK + "violation_is_what_the_busiest_has_too_much",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "            mixture.load.zero_()\n",
+        "",
+        DEEPSEEK + "balancing_makes_the_load_even_and_no_gradient_is_touched",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "        if self.training:\n",
+        "        if True:\n",
+        DEEPSEEK + "loads_are_counted_in_training_alone",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "number < config.dense_layers",
+        "number <= config.dense_layers",
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "config.shared * config.expert_hidden",
+        "config.expert_hidden",
+        DEEPSEEK + "experts_are_a_weighted_sum_beside_the_shared",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "weights[token, slot, None]",
+        "weights[token, 0, None]",
+        DEEPSEEK + "experts_are_a_weighted_sum_beside_the_shared",
+    ),
+    Fault("models/deepseek.py", "mixture.bias = mixture.bias.float()", "pass", DEEPSEEK + "in_16_bits_the_bias_stays_in_32"),
+    Fault("models/deepseek.py", "pairs[:, ::2], pairs[:, 1::2]", "pairs", DEEPSEEK + "logits_and_gradients_equal_transformers"),
+    Fault("models/deepseek.py", "if interleaved and name", "if name", DEEPSEEK + "logits_and_gradients_equal_transformers"),
+    Fault(
+        "models/deepseek.py",
+        "self.embedding(ids[:, k:])",
+        "self.embedding(ids[:, :-k])",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "[self.embedding_norm(embedded), self.hidden_norm(hidden)]",
+        "[self.hidden_norm(hidden), self.embedding_norm(embedded)]",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "self.block(x, causal=True, caches=caches)",
+        "self.block(x, causal=False, caches=caches)",
+        DEEPSEEK + "no_later_token_changes_an_earlier_prediction",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return self.final_norm(self.block",
+        "return (self.block",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "ids[:, k:].flatten()) for k, logits",
+        "ids[:, 1 : ids.shape[1] - k + 1].flatten()) for k, logits",
+        DEEPSEEK + "the_loss_is_that_of_each_place_and_its_own_token",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "torch.stack(losses[1:]).mean()",
+        "torch.stack(losses[1:]).sum()",
+        DEEPSEEK + "the_loss_is_that_of_each_place_and_its_own_token",
+    ),
+    Fault(
+        "positions.py",
+        "yarn_attention_factor(factor, weights[0]) / yarn",
+        "yarn_attention_factor(factor, weights[1]) / yarn",
+        "test_positions.py::test_yarns_attention_factor_with_weights_equals_transformers",
+    ),
+    Fault(
+        "quantization.py",
+        "filled = F.pad(x.detach().float(), (0, -x.shape[1] % columns, 0, -x.shape[0] % rows))",
+        "filled = F.pad(x.detach().float(), (-x.shape[1] % columns, 0, 0, -x.shape[0] % rows))",
+        FP8 + "fp8_of_weights_has_a_scale_for_each_square_also_at_the_edges",
+    ),
+    Fault(
+        "quantization.py",
+        "blocks.abs().amax((1, 3)) / torch.finfo(torch.float8_e4m3fn).max",
+        "blocks.abs().amax((1, 3)) / 240",
+        FP8 + "fp8_takes_the_nearest_number_of_each_tile",
+    ),
+    Fault(
+        "quantization.py",
+        "blocks.abs().amax((1, 3))",
+        "blocks.abs().amax()[None, None].expand(len(blocks), blocks.shape[2])",
+        FP8 + "an_outlier_spoils_its_own_tile_alone",
+    ),
+    Fault(
+        "quantization.py",
+        "FP8.quantize(x.flatten(0, -2), 1, block)",
+        "FP8.quantize(x.flatten(0, -2), block, block)",
+        FP8 + "a_layer_in_fp8_is_its_factors_multiplied_out",
+    ),
+    Fault(
+        "quantization.py",
+        "scale = torch.where(scale == 0, 1.0, scale)  # of zeros",
+        "scale = scale  # of zeros",
+        FP8 + "zeros_stay_zeros_in_fp8",
+    ),
     # --- Llama: heads of keys and values, the cosines and sines that are kept
     Fault(
         "models/llama.py", "key_value_heads=theirs.num_key_value_heads,", "", LLAMA + "logits_and_gradients_equal_transformers"

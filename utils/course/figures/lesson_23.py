@@ -88,7 +88,7 @@ def eight_bits(outliers: list[float], lost: dict[str, list[float]]):
     for (name, shares), color, mark in zip(lost.items(), (plots.ORANGE, plots.VERMILION, plots.BLUE), "s^o", strict=True):
         right.plot(outliers, shares, mark + "-", color=color, label=name)
     right.set(xscale="log", xlabel="size of the outlier", ylabel="share lost", ylim=(-0.03, 1.05))
-    right.set_title("one scale loses all numbers, tiles a quarter")
+    right.set_title("one scale loses nearly all, tiles a quarter")
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

@@ -93,7 +93,7 @@ def eight_bits(outliers: list[float], lost: dict[str, list[float]]):
     return figure
 
 
-def habits(right: dict, judged: list, lengths: list[int]):
+def habits(right: dict, tokens: dict[str, list[int]]):
     """The share right of each habit with its interval, and how many tokens its answers have."""
     figure, axes = plots.figure(columns=2, width=9, height=3.0)
     colors = plots.ORANGE, plots.BLUE
@@ -102,8 +102,7 @@ def habits(right: dict, judged: list, lengths: list[int]):
         axes[0].bar(at, interval.value, yerr=error, color=color, width=0.6, capsize=4)
     axes[0].set(ylim=(0, 1), ylabel="share right", title="thinking first is right more often")
     axes[0].set_xticks([0, 1], labels=list(right))
-    groups = [[n for n, judgment in zip(lengths, judged, strict=True) if judgment.thinks == thinks] for thinks in (False, True)]
-    axes[1].hist(groups, bins=range(0, 66, 3), stacked=True, color=colors, label=list(right))
+    axes[1].hist(list(tokens.values()), bins=range(0, 66, 3), stacked=True, color=colors, label=list(tokens))
     axes[1].set(xlabel="tokens of an answer", ylabel="answers", title="and costs more tokens")
     axes[1].legend()
     return figure

@@ -33,7 +33,7 @@ SPREAD_FLOOR = 1e-4  # added to a group's standard deviation, as TRL does
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def group_rollout(
     model: nn.Module,
     prompts: Sequence[Sequence[int]],
@@ -47,9 +47,9 @@ def group_rollout(
 ) -> Answers:
     """`size` answers of up to `new` tokens to each prompt, the end token among them: N prompts -> B = N size rows.
 
-    Draws from the same distribution as `policy.rollout` on each prompt `size` times, and is faster: a prompt is read once for its
-    whole group, and an answer that has ended is computed no further. model: a DecoderOnly of utils.models. never_first:
-    tokens that no answer begins with. Raises ValueError for a size or a `new` below one.
+    Draws from the same distribution as `policy.rollout` on each prompt `size` times, and is faster: a prompt is read once
+    for its whole group, and an answer that has ended is computed no further. model: a DecoderOnly of utils.models.
+    never_first: tokens that no answer begins with. Raises ValueError for a size or a `new` below one.
     """
     if size < 1 or new < 1:
         raise ValueError(f"size={size}, new={new}: a group has at least one answer, and an answer at least one token.")
@@ -179,7 +179,9 @@ def grpo_loss(
     Raises ValueError where advantages are not one for each row, or something that is needed is not given.
     """
     if advantages.shape != log_probs.shape[:1]:
-        raise ValueError(f"Advantages {tuple(advantages.shape)} for {len(log_probs)} answers: one for each row, (B,), is needed.")
+        raise ValueError(
+            f"Advantages {tuple(advantages.shape)} for {len(log_probs)} answers: one for each row, (B,), is needed."
+        )
     losses = -clipped_surrogate(log_probs, old, advantages.detach()[:, None], variant.low, variant.high)  # (B, T - 1)
     if variant.beta:
         if reference is None:

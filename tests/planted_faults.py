@@ -721,6 +721,12 @@ FAULTS = [
         "test_metrics.py::test_pass_at_k_is_the_mean_over_all_sets",
     ),
     Fault(
+        "alignment/grpo.py",
+        "missing -= int(keep.sum())",
+        "missing -= len(keep)",
+        GRPO + "dynamic_sampling_draws_until_all_groups_teach",
+    ),
+    Fault(
         "experiments/tastes.py",
         "math.comb(rank, n - 1)",
         "math.comb(rank + 1, n)",

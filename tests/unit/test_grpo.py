@@ -17,6 +17,7 @@ from utils.alignment.grpo import (
     GRPO,
     Variant,
     batches_by_length,
+    dynamic_groups,
     group_advantages,
     group_rollout,
     grpo_loss,
@@ -133,10 +134,29 @@ def test_parts_by_length_give_the_batch_its_loss():
         whole = grpo_loss(log_probs, old, ADVANTAGES, MASK, variant, reference, 8)
         parts = [
             weight * grpo_loss(log_probs[rows], old[rows], ADVANTAGES[rows], MASK[rows], variant, reference[rows], 8)
-            for rows, weight in batches_by_length(answers, 3, variant)
+            for rows, _, weight in batches_by_length(answers, 3, variant)
         ]
         torch.testing.assert_close(sum(parts), whole)
-    assert [rows.tolist() for rows, _ in batches_by_length(answers, 2, DAPO)] == [[3, 1], [2, 0]]
+    short, long = batches_by_length(answers, 2, DAPO)
+    assert short[0].tolist() == [3, 1] and long[0].tolist() == [2, 0]
+    assert short[1].ids.shape == (2, 4) and long[1].ids.shape == (2, 7) and short[1].lengths.tolist() == [1, 2]
+
+
+def test_dynamic_sampling_draws_until_all_groups_teach():
+    asked, given_ = [], iter([[[0.0, 1], [1, 1], [0, 0]], [[1, 1], [1, 0]], [[0, 1]]])
+
+    def draw(count):
+        asked.append(count)
+        rewards = torch.tensor(next(given_))
+        width = 2 + len(asked)
+        ids = torch.arange(2 * count)[:, None].expand(-1, width) + 100 * len(asked)
+        return Answers(ids, torch.ones(2 * count, width).bool()), rewards
+
+    answers, rewards = dynamic_groups(draw, 3)
+    assert asked == [3, 2, 1] and rewards.tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert answers.ids[:, 0].tolist() == [100, 101, 202, 203, 300, 301] and answers.lengths.tolist() == [3, 3, 4, 4, 5, 5]
+    with pytest.raises(RuntimeError, match="the same reward"):
+        dynamic_groups(lambda count: (answers, torch.ones(3, 2)), 3, tries=2)
 
 
 def test_what_is_wrong_is_named():

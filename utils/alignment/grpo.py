@@ -2,7 +2,8 @@
 
     group_rollout        `size` answers to each prompt, written fast: a prompt is read once, and who has ended leaves the batch
     group_advantages     rewards (N, G) -> how much better each answer is than its group
-    informative          the groups that have something to teach: DAPO's dynamic sampling keeps these
+    informative          the groups that have something to teach: DAPO keeps these and draws new ones
+    dynamic_groups       draws until there are enough of those
     overlong_penalty     DAPO's price of a long answer
     Variant              the switches; GRPO, DR_GRPO and DAPO are three settings of them
     grpo_loss            the clipped surrogate and the KL penalty, averaged as a variant says
@@ -15,7 +16,7 @@ Sources: Shao et al., "DeepSeekMath", 2024, arXiv 2402.03300, section 4.1; Liu e
 (Dr. GRPO), 2025, arXiv 2503.20783; Yu et al., "DAPO", 2025, arXiv 2503.14476.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -111,6 +112,29 @@ def informative(rewards: Tensor) -> Tensor:
     return rewards.amax(1) > rewards.amin(1)
 
 
+def dynamic_groups(draw: Callable[[int], tuple[Answers, Tensor]], wanted: int, tries: int = 10) -> tuple[Answers, Tensor]:
+    """Draws until `wanted` groups are informative: their answers, N G rows, and rewards (N, G). DAPO's dynamic sampling.
+
+    draw: the number of groups -> their answers and rewards. Raises RuntimeError where `tries` draws do not give as many.
+    """
+    kept, rewards, missing = [], [], wanted
+    for _ in range(tries):
+        answers, found = draw(missing)
+        keep = informative(found)
+        rows = keep.repeat_interleave(found.shape[1])
+        kept.append(Answers(answers.ids[rows], answers.mask[rows]))
+        rewards.append(found[keep])
+        missing -= int(keep.sum())
+        if missing == 0:
+            width = max(part.ids.shape[1] for part in kept)
+            fill = [[F.pad(each, (0, width - each.shape[1])) for each in part] for part in kept]
+            return Answers(*map(torch.cat, zip(*fill))), torch.cat(rewards)
+    raise RuntimeError(
+        f"After {tries} draws {missing} of {wanted} groups are still missing: all answers to a prompt have the same reward. "
+        "The prompts are too easy or too hard for this policy, or its answers no longer differ."
+    )
+
+
 def overlong_penalty(lengths: Tensor, longest: int, buffer: int) -> Tensor:
     """0 up to longest - buffer tokens, then down in a line to -1 at `longest` tokens: (...) -> (...). DAPO, equation 13.
 
@@ -197,12 +221,14 @@ def grpo_loss(
     return sums.mean() / longest
 
 
-def batches_by_length(answers: Answers, parts: int, variant: Variant) -> Iterator[tuple[Tensor, float]]:
-    """Rows of like length together: (rows, weight) of each part; the weighted sum of the parts' losses is the batch's.
+def batches_by_length(answers: Answers, parts: int, variant: Variant) -> Iterator[tuple[Tensor, Answers, float]]:
+    """Rows of like length together: (rows, their answers, weight) of each part.
 
-    Short answers then are not filled up to the longest one. A part's weight is its share of the answers, or of the tokens.
+    Short answers then are not filled up to the longest one. The weighted sum of the parts' losses is the batch's loss: a
+    part's weight is its share of the answers, or of the tokens where the variant divides by those.
     """
     lengths = answers.lengths
     for rows in lengths.argsort(stable=True).tensor_split(parts):
         share = lengths[rows].sum() / lengths.sum() if variant.per == "token" else len(rows) / len(lengths)
-        yield rows, float(share)
+        width = int(answers.mask[rows].any(0).nonzero().max()) + 1
+        yield rows, Answers(answers.ids[rows, :width], answers.mask[rows, :width]), float(share)

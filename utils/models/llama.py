@@ -1,6 +1,7 @@
 """Llama: GPT's decoder with RMSNorm, SwiGLU, rotated queries and keys, shared heads of keys and values, and no biases.
 
-    Llama   ids (B, T) -> logits (B, T, V); from_hf takes the weights of a LlamaForCausalLM, SmolLM2's among them
+    Llama   ids (B, T) -> logits (B, T, V); from_hf takes the weights of a LlamaForCausalLM, SmolLM2's among them,
+            and give_to gives them back
 
 Sources: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models" (2023, arXiv 2302.13971), section 2.2; grouped
 queries since Llama 2's largest (Touvron et al. 2023, arXiv 2307.09288); the scaled rotation of Llama 3.1 (Grattafiori et al.
@@ -53,6 +54,11 @@ class Llama(DecoderOnly):
         weights = {_own_name(name): weight for name, weight in theirs.state_dict().items()}
         model.load_state_dict(weights)
         return model.eval()
+
+    def give_to(self, theirs: nn.Module) -> None:
+        """Puts these weights into a LlamaForCausalLM of the same sizes, so that it can be saved in Transformers' format."""
+        weights = self.state_dict()
+        theirs.load_state_dict({name: weights[_own_name(name)] for name in theirs.state_dict()})
 
 
 def config_of(theirs) -> Config:

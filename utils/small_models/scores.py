@@ -135,6 +135,10 @@ def _chat(model, tokenizer, count: int) -> dict:
 
 
 def _llama(model, tokenizer, count: int) -> dict:
+    return _sums(model, tokenizer, count) | _stories(model, tokenizer, count) | _documentation(model, tokenizer)
+
+
+def _sums(model, tokenizer, count: int) -> dict:
     rng = Random("sums")
     problems = [arithmetic.draw(rng, level=4, held_out=True) for _ in range(2 * count)]
     greedy = [
@@ -153,7 +157,7 @@ def _llama(model, tokenizer, count: int) -> dict:
     scores["sums_right_when_thinking"] = [mean([j.right for j in judged if j.thinks] or [0.0]) for judged in by_seed]
     scores["sums_right_at_once"] = [mean([j.right for j in judged if not j.thinks] or [0.0]) for judged in by_seed]
     scores["sums_formatted"] = [mean(j.formatted for j in judged) for judged in by_seed]
-    return scores | _stories(model, tokenizer, count) | _documentation(model, tokenizer)
+    return scores
 
 
 @torch.no_grad()
@@ -255,4 +259,11 @@ def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:
     return {"continue_sentences_accepted": accepted / max(1, total), "continue_that_agree": mean(agree)}
 
 
-MEASURES = {"gpt-mini": _gpt, "gpt-mini-chat": _chat, "llama-mini": _llama, "bert-mini": _bert, "t5-mini": _t5}
+MEASURES = {
+    "gpt-mini": _gpt,
+    "gpt-mini-chat": _chat,
+    "llama-mini": _llama,
+    "llama-mini-reasoner": _sums,
+    "bert-mini": _bert,
+    "t5-mini": _t5,
+}

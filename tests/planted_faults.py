@@ -727,6 +727,12 @@ FAULTS = [
         GRPO + "dynamic_sampling_draws_until_all_groups_teach",
     ),
     Fault(
+        "models/llama.py",
+        "theirs, ours = copy.deepcopy(like), self.state_dict()",
+        "theirs, ours = like, self.state_dict()",
+        "test_llama.py::test_weights_go_back_to_transformers",
+    ),
+    Fault(
         "experiments/tastes.py",
         "math.comb(rank, n - 1)",
         "math.comb(rank + 1, n)",

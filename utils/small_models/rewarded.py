@@ -1,6 +1,6 @@
 """`llama-mini-reasoner`: llama-mini after GRPO, with rewards by a program for the right answer and the right form.
 
-    train(settings, model, tokenizer)    trains the model's weights, gives the rows of a log
+    train(settings, model, tokenizer)    the model after GRPO, and the rows of a log
 
 Nobody shows it a solution: it reads sums, answers each several times, and what is right is made likelier (lesson 24).
 """
@@ -25,8 +25,8 @@ LEVEL = 4  # sums of three numbers of two digits
 PARTS = 2  # of a batch, by length
 
 
-def train(settings: dict, model: nn.Module, tokenizer) -> list[dict]:
-    """GRPO on a LlamaForCausalLM, whose weights are changed; a row of the log for each step.
+def train(settings: dict, model: nn.Module, tokenizer) -> tuple[nn.Module, list[dict]]:
+    """A LlamaForCausalLM after GRPO, and a row of the log for each step.
 
     settings: steps, prompts, answers (to each), longest (tokens), learning_rate (falls to zero in a line), form (the reward
     for the right form, beside 1 for the right answer), seed.
@@ -51,8 +51,7 @@ def train(settings: dict, model: nn.Module, tokenizer) -> list[dict]:
         rows[-1]["seconds"] = round(time.perf_counter() - start, 1)
         if step % 5 == 0:
             say(f"step {step} of {settings['steps']}: right {row['right']:.0%}, thinks {row['thinks']:.0%}")
-    policy.give_to(model)
-    return rows
+    return policy.to_hf(model), rows
 
 
 def prompt_of(problem: arithmetic.Problem, tokenizer) -> list[int]:

@@ -189,9 +189,9 @@ def _reward(recipe: Recipe, run: dict, model: nn.Module, tokenizer, folder: Path
     """GRPO, whole and at once: on the CPU, so that it comes out the same."""
     from utils.small_models import rewarded
 
-    rows = rewarded.train(recipe.training, model.cpu(), tokenizer)
+    trained, rows = rewarded.train(recipe.training, model.cpu(), tokenizer)
     write_atomically(folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
-    _finish(recipe, run, model, tokenizer, folder)
+    _finish(recipe, run, trained, tokenizer, folder)
 
 
 def _announce(recipe: Recipe, run: dict, model: nn.Module, device: str) -> None:

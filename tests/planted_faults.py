@@ -40,6 +40,7 @@ KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
 TASTES = "test_tastes.py::test_"
 GRPO = "test_grpo.py::test_"
+REWARDED = "test_rewarded.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
 WRITTEN = "test_written.py::test_"
@@ -731,6 +732,18 @@ FAULTS = [
         "theirs, ours = copy.deepcopy(like), self.state_dict()",
         "theirs, ours = like, self.state_dict()",
         "test_llama.py::test_weights_go_back_to_transformers",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "asked[row // each]",
+        "asked[row % len(asked)]",
+        REWARDED + "the_judge_reads_the_answers_alone_and_each_with_its_own_problem",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "lambda step: 1 - step / settings",
+        "lambda step: 1 + step / settings",
+        REWARDED + "training_moves_a_copy_and_comes_out_the_same",
     ),
     Fault(
         "experiments/tastes.py",

@@ -32,7 +32,7 @@ def draws_needed(
     """An answer to exercise 24.4 with some of its parts replaced."""
     return (
         "import math\n\n\ndef draws_needed(right, drawn, target):\n    c, n = right, drawn\n"
-        f"    for k in range(1, n + 1):\n        if {share} {reached}:\n            return {k}\n"
+        f"    for k in range(1, n + 1):\n        if {share} {reached}:\n            return {k}\n    return 0\n"
     )
 
 

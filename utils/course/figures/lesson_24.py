@@ -88,9 +88,9 @@ def variants(by_arm: dict[str, list[dict]]):
 def pass_at(curves: dict[str, dict[int, float]]):
     """pass@k over k: name -> k -> share."""
     figure, axes = plots.figure(width=7, height=3.4)
-    colors = plots.BLACK, plots.BLUE, plots.SKY, plots.PURPLE, plots.GREEN
-    for (name, curve), color in zip(curves.items(), colors):
-        axes.plot(list(curve), list(curve.values()), "o-", color=color, markersize=4, label=name)
+    styles = (plots.BLACK, "o-"), (plots.ORANGE, "s-"), (plots.BLUE, "^--")
+    for (name, curve), (color, style) in zip(curves.items(), styles):
+        axes.plot(list(curve), list(curve.values()), style, color=color, markersize=5, label=name)
     axes.set_xscale("log", base=2)
     axes.set(title="at least one of k drawn answers is right", xlabel="k", ylim=(0, 1.04))
     axes.set_xticks(list(curve), list(map(str, curve)))
@@ -98,16 +98,19 @@ def pass_at(curves: dict[str, dict[int, float]]):
     return figure
 
 
-def wrong_turns(fast: list[dict], paid: list[dict]):
-    """Left: a rate five times too high. Right: pay by the token. A line for each seed."""
-    figure, axes = plots.figure(columns=3, width=12, height=3.2)
-    for run in fast:
-        numbers = range(1, len(run["right"]) + 1)
-        axes[0].plot(numbers, run["right"], color=plots.BLUE, alpha=0.8)
-        axes[1].plot(numbers, run["informative"], color=plots.VERMILION, alpha=0.8)
-    for run in paid:
-        axes[2].plot(range(1, len(run["tokens"]) + 1), run["tokens"], color=plots.PURPLE, alpha=0.8)
-    axes[0].set(title="rate five times as high: right", xlabel="step", ylim=(0, 1.02))
-    axes[1].set(title="... groups that teach something", xlabel="step", ylim=(0, 1.02))
-    axes[2].set(title="pay by the token: length", xlabel="step", ylim=(0, None))
+def wrong_turns(runs: dict[str, list[dict]]):
+    """A rate five times too high: right answers, and groups that teach. A price on tokens: reward, right answers, thinking."""
+    figure, axes = plots.figure(columns=2, width=10, height=3.4)
+    panels = {
+        "fast": ("a learning rate five times as high", {"right": plots.BLUE, "informative": plots.ORANGE}),
+        "price": ("a price on each token", {"reward": plots.VERMILION, "right": plots.BLUE, "thinks": plots.GREEN}),
+    }
+    for axis, (name, (title, parts)) in zip(axes, panels.items()):
+        for part, color in parts.items():
+            for number, run in enumerate(runs[name]):
+                label = None if number else part.replace("informative", "groups that teach")
+                axis.plot(range(1, len(run[part]) + 1), run[part], color=color, alpha=0.8, label=label)
+        axis.axhline(0, color=plots.BLACK, linewidth=0.5)
+        axis.set(title=title, xlabel="step")
+        axis.legend(frameon=False)
     return figure

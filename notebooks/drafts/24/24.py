@@ -10,7 +10,7 @@
 #
 # | what it costs | time | memory | download |
 # |---|---|---|---|
-# | CPU, two cores (measured 2026-11-28) | @TIME@ s | @GB@ GB | none |
+# | CPU, two cores (measured 2026-11-28) | 75 s | 2.0 GB | none |
 # | Colab T4 (estimated) | 20 min | 10 GB | 1 GB |
 # | larger GPU (estimated) | 8 min | 20 GB | 1 GB |
 #
@@ -57,7 +57,7 @@ from utils.course import plots, recorded
 from utils.course.figures import lesson_24 as figures
 
 if not recorded.is_recording():
-    first = recorded.load("24_arms").results["GRPO"]
+    first = recorded.load("24_grpo").results
     forced_share = recorded.load("24_pass_at_k").results["forced greedy"]
     plots.show(figures.climb(first, forced_share),
                alt="Over the steps of three seeds: greedy accuracy climbs from a tenth to nearly one, answers grow longer.")  # fmt: skip
@@ -387,29 +387,33 @@ pi, ref = torch.tensor([0.5, 0.5]), torch.tensor([0.75, 0.25])
 for name, k in estimates(pi.log(), ref.log()).items():
     print(f"{name}: {[round(x, 3) for x in k.tolist()]}, mean {(pi * k).sum().item():.3f}")
 
+# %% [markdown]
+# Bias and spread can be had exactly where the vocabulary is small: 50 tokens, a reference, and policies that move away from it in one direction, step by step. The mean and the standard deviation of $k$ are sums over the 50 tokens, each weighted by $\pi$. The *bias* is the mean minus the KL.
+
 # %% [markdown] tags=["predict"]
-# **Predict.** The policy moves away from its reference. Which of the three has a bias, and when does it matter? Which has the smallest spread?
+# **Predict.** Which of the three has a bias? Which has the smallest spread near the reference, and which far from it?
 
 # %%
 draws = torch.Generator().manual_seed(0)
 logits, direction = torch.randn(2, 50, generator=draws, dtype=torch.float64)
-rows_kl = []
+log_ref, rows_kl = logits.log_softmax(-1), []
 for move in (0.05, 0.1, 0.2, 0.4, 0.8, 1.6):
-    log_pi, log_ref = (logits + move * direction).log_softmax(-1), logits.log_softmax(-1)
-    exact = (log_pi.exp() * (log_pi - log_ref)).sum()
-    drawn = log_pi.exp().multinomial(200_000, replacement=True, generator=draws)  # 200,000 tokens of the policy
-    row = {"kl": exact.item()}
-    for name, k in estimates(log_pi[drawn], log_ref[drawn]).items():
-        row[name] = {"bias": (k.mean() - exact).item(), "deviation": k.std().item()}
+    log_pi = (logits + move * direction).log_softmax(-1)
+    mean = lambda x: (log_pi.exp() * x).sum().item()
+    row = {"kl": mean(log_pi - log_ref)}
+    for name, k in estimates(log_pi, log_ref).items():
+        row[name] = {"bias": mean(k) - row["kl"], "deviation": mean((k - mean(k)) ** 2) ** 0.5}
     rows_kl.append(row)
-    parts = [f"{name} bias {row[name]['bias'] / exact:+.0%}, deviation {row[name]['deviation'] / exact:.1f} KL" for name in ("k1", "k2", "k3")]
-    print(f"KL {exact:.4f}  ", *parts, sep="   ")
-plots.show(figures.estimators(rows_kl), alt="Bias and deviation of k1, k2 and k3 over the true KL: k2 is biased far out, k1 spreads most near.")
-assert abs(rows_kl[0]["k3"]["bias"]) < 0.05 * rows_kl[0]["kl"] and abs(rows_kl[-1]["k2"]["bias"]) > 0.1 * rows_kl[-1]["kl"]
-assert rows_kl[0]["k1"]["deviation"] > 10 * rows_kl[0]["k3"]["deviation"]
+    parts = [f"{name} {row[name]['bias'] / row['kl'] + 0.0:+5.1%} {row[name]['deviation'] / row['kl']:5.1f}" for name in ("k1", "k2", "k3")]
+    print(f"KL {row['kl']:.4f}, bias and deviation as multiples of it:  ", *parts, sep="   ")
+plots.show(figures.estimators(rows_kl), alt="Bias and deviation of k1, k2 and k3 over the true KL: only k2 is biased; k1 spreads most near, k3 far out.")
+near, far = rows_kl[0], rows_kl[-1]
+k1_near, k3_far = near["k1"]["deviation"] / near["k3"]["deviation"], far["k3"]["deviation"] / far["k1"]["deviation"]
+bias_of = {name: max(abs(row[name]["bias"]) / row["kl"] for row in rows_kl) for name in ("k1", "k2", "k3")}
+assert bias_of["k1"] < 1e-9 and bias_of["k3"] < 1e-9 and bias_of["k2"] > 0.03 and k1_near > 20 and k3_far > 3
 
 # %% [markdown]
-# $k_1$ and $k_3$ have no bias beyond the noise of the draws; $k_2$ has one that grows with the distance. Near the reference, where a leashed policy lives, $k_1$ spreads many times more than the others. So $k_3$ is what GRPO takes.
+# $k_1$ and $k_3$ have no bias; $k_2$ has one that grows with the distance, though it stays small here. Near the reference, where a leashed policy lives, a single token's $k_1$ spreads some thirty times as far as the KL is large, $k_3$ about once. So $k_3$ is what GRPO takes. Far out it is the other way round: a token that the reference likes and the policy hardly draws has a huge $r$, and $k_3$ with it.
 
 # %% [markdown] tags=["more"]
 # **More: an estimate of a value is not one of a gradient.** In the loss, $k$ is *differentiated*, and the tokens were drawn before. What is the mean of $\nabla k$? With $\nabla \log r = -\nabla \log \pi$:
@@ -418,7 +422,7 @@ assert rows_kl[0]["k1"]["deviation"] > 10 * rows_kl[0]["k3"]["deviation"]
 
 # %% tags=["more"]
 moving = (logits + 0.8 * direction).requires_grad_()
-log_pi, log_ref = moving.log_softmax(-1), logits.log_softmax(-1)
+log_pi = moving.log_softmax(-1)
 slope = lambda loss: torch.autograd.grad(loss, moving, retain_graph=True)[0]
 of_k = {name: slope((log_pi.detach().exp() * k).sum()) for name, k in estimates(log_pi, log_ref).items()}
 reverse = slope((log_pi.exp() * (log_pi - log_ref)).sum())  # of KL(pi || ref)
@@ -460,6 +464,9 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad()
 
+# %% [markdown]
+# The step itself. Answers of like length go through the model together (`batches_by_length`), so that quick ones are not filled up to the longest; the parts' gradients add up to the batch's. `dynamic` and the other switches are those of the variant.
+
 # %%
 def share(judged, name):
     return sum(getattr(one, name) for one in judged) / len(judged)
@@ -500,6 +507,9 @@ live = {"greedy": metrics.mean_interval([one.right for one in judged]), "thinks"
 print(f"held out, greedy: {live['greedy']}, before {begun['greedy']}; drawn: {live['drawn']}, before {begun['drawn']}")
 print(f"greedy answers: {live['thinks']:.0%} think, {live['tokens']:.0f} tokens, before {live['before']:.0f}")
 assert live["greedy"].low > 2 * begun["greedy"].high and live["tokens"] > 3 * live["before"] and live["thinks"] > 0.9
+
+# %% [markdown]
+# The same as a picture: the two components of the reward and the thinking, beside the length.
 
 # %%
 plots.show(figures.live(steps), alt="Over eight live steps: right and thinks rise together, the form stays right, answers grow longer.")
@@ -560,33 +570,40 @@ def one_run(arm, seed):
             "steps": {name: [round(step[name], 3) for step in steps] for name in steps[0]}}  # fmt: skip
 
 
-def all_arms():
-    return {arm: [one_run(arm, seed) for seed in range(SEEDS)] for arm in ARMS}
+LOGS = {"GRPO": "24_grpo", "Dr. GRPO": "24_dr_grpo", "DAPO": "24_dapo", "SFT on right answers": "24_sft"}
 
 # %% [markdown] tags=["predict"]
 # **Predict.** SFT on the right answers ignores the wrong ones. Will it fall behind GRPO by much, at equal samples?
 
 # %%
-log = recorded.results("24_arms", lesson=24, settings={"arms": list(ARMS), "seeds": SEEDS, "at": list(AT)}, compute=all_arms)
-print(log)
-by_arm = log.results
+by_arm = {}
+for arm, name in LOGS.items():
+    log = recorded.results(name, lesson=24, settings={"seeds": SEEDS, "at": list(AT)},
+                           compute=lambda: [one_run(arm, seed) for seed in range(SEEDS)])  # fmt: skip
+    by_arm[arm] = log.results
+    print(f"{arm:<21}", log)
 ends = {arm: {name: [run[name][-1] for run in runs] for name in ("greedy", "drawn")} for arm, runs in by_arm.items()}
 for arm, found in ends.items():
     print(f"{arm:<21}", "   ".join(f"{name}, by seed: " + " ".join(f"{x:.2f}" for x in found[name]) for name in found),
           "  tokens", " ".join(f"{run['steps']['tokens'][-1]:.0f}" for run in by_arm[arm]))  # fmt: skip
 plots.show(figures.variants(by_arm), alt="Held-out accuracy over the steps for four arms with three seeds, greedy and drawn.")
 
+# %% [markdown]
+# Look at the left panel: within eight steps the likeliest answer turns from the quick habit to the slow one, in each arm and seed. On the right the same happens by degrees, as the share that thinks goes up. Is the effect there in the *worst* seed, and is the live run one of these?
+
 # %%
 lowest = {arm: min(found["greedy"]) for arm, found in ends.items()}
 before = by_arm["GRPO"][0]["greedy"][0]
 grown = min(run["steps"]["tokens"][-1] / run["steps"]["tokens"][0] for run in by_arm["GRPO"])
 print(f"start {before:.2f}; least of three seeds after 8 steps: {lowest}; GRPO's drawn answers grew at least {grown:.1f} times as long")
-assert min(lowest.values()) > 2 * before and grown > 1.5
-print(f"live seed within the recorded spread, or within its interval: {live['greedy'].low <= max(ends['GRPO']['greedy']) and live['greedy'].high >= min(ends['GRPO']['greedy'])}")
-assert live["greedy"].low <= max(ends["GRPO"]["greedy"]) and live["greedy"].high >= min(ends["GRPO"]["greedy"])
+best_drawn = max(max(found["drawn"]) for found in ends.values())
+assert min(lowest.values()) > 2 * before and grown > 1.8 and best_drawn < begun["forced thought, drawn"].high + 0.05
+within = live["greedy"].low <= max(ends["GRPO"]["greedy"]) and live["greedy"].high >= min(ends["GRPO"]["greedy"])
+print(f"the live run's interval meets the recorded spread: {within}")
+assert within
 
 # %% [markdown]
-# All four arms more than double the start in every seed, and are close to each other. At this size the switches do not decide, and the live run above is no outlier. SFT on the right answers does as well as GRPO: where the right habit is drawn often, what to do more of is clear without the wrong answers. For *drawn* answers, none of them comes far beyond 0.7, the level of the forced thought: within the habit of thinking, the model is as careless as before.
+# All four arms more than double the start in every seed, and are close to each other. At this size the switches do not decide, and the live run above is no outlier. SFT on the right answers does as well as GRPO: where the right habit is drawn often, what to do more of is clear without the wrong answers. For *drawn* answers, none comes beyond the level of the forced thought in section 2: within the habit of thinking, the model is as careless as before.
 
 # %% [markdown]
 # ## 8. Did it learn anything new? pass@k
@@ -632,9 +649,12 @@ assert metrics.pass_at_k(1, 4, 2) == 0.5
 assert curves["reasoner"][1] > 2 * curves["start"][1] and curves["start"][64] > 0.95
 assert abs(curves["reasoner"][1] - curves["start, forced thought"][1]) < 0.15
 
-# %%
+# %% [markdown]
+# The start's curve climbs to the others', which lie close together. As differences over the same sums, with intervals, and for the live policy of section 6 with 16 answers to each of 50 sums:
+
+# %% tags=["nbval-ignore-output"]
 gain = metrics.gain_interval([c / 64 for c in counts["start, forced thought"]], [c / 64 for c in counts["reasoner"]])
-late = metrics.gain_interval([metrics.pass_at_k(c, 64, 32) for c in counts["start"]], [metrics.pass_at_k(c, 64, 32) for c in counts["reasoner"]])
+late = metrics.gain_interval(*([metrics.pass_at_k(c, 64, 32) for c in counts[name]] for name in ("start", "reasoner")))
 print(f"reasoner minus start with a forced thought, k = 1: {gain}; reasoner minus start, k = 32: {late}")
 before_16 = [sum(one.right for one in of_group[at : at + 16]) for at in range(0, 50 * 16, 16)]
 after_16 = right_of(learner.policy, HELD_OUT[:50], 16)
@@ -679,25 +699,22 @@ def informative_share(level, size, prompts=40):
 
 teaching = {(level, size): informative_share(level, size) for level in (1, 4, 10) for size in (4, 16)}
 for (level, size), (p, found) in teaching.items():
-    print(f"level {level:>2}, groups of {size:>2}: right {p:4.0%}, groups that teach {found:4.0%}, prompts needed for 8 such groups {8 / found if found else float('inf'):.0f}")
+    needed = f"{8 / found:.0f}" if found else "no number"
+    print(f"level {level:>2}, groups of {size:>2}: right {p:4.0%}, groups that teach {found:4.0%}; prompts for 8 such groups: {needed}")
 assert teaching[4, 16][1] > teaching[4, 4][1] and teaching[10, 16][1] < 0.5
 
 # %% [markdown]
 # Level 4 is what it was trained on: with groups of 16 nearly each teaches. Products (level 10), which it has never met, are all wrong, and no group teaches: from nothing that is right, nothing can be made likelier. A curriculum must stay where the model is sometimes right.
 
 # %% [markdown]
-# **Three wrong turns**, recorded with three seeds each: a learning rate five times as high; *pay for every `carry` that is written*, a well-meant bonus that is easy to collect without being right; and *a price of 0.04 on each token*, against long-windedness.
+# **Two wrong turns**, recorded with three seeds each: a learning rate five times as high; and a reward for the form of an answer that asks for more than it means: *be brief*, a price of 0.04 on each token.
 
 # %%
-def bonus(judgment, text, length):
-    return reward(judgment) + 0.5 * text.count("carry")
-
-
 def priced(judgment, text, length):
     return reward(judgment) - 0.04 * length
 
 
-TURNS = {"fast": (1e-3, reward, 8), "bonus": (2e-4, bonus, 10), "price": (2e-4, priced, 10)}  # rate, reward, steps
+TURNS = {"fast": (1e-3, reward, 8), "price": (2e-4, priced, 10)}  # rate, reward, steps
 
 
 def wrong_run(rate, paid, count, seed):
@@ -710,20 +727,26 @@ def wrong_turns():
     return {name: [wrong_run(*turn, seed) for seed in range(SEEDS)] for name, turn in TURNS.items()}
 
 # %% [markdown] tags=["predict"]
-# **Predict.** Which of the three spoils the model, and how?
+# **Predict.** What does each make of the model, and of its reward?
 
 # %%
 log = recorded.results("24_wrong_turns", lesson=24, settings={"turns": list(TURNS), "seeds": SEEDS}, compute=wrong_turns)
 print(log)
 for name, runs in log.results.items():
-    says = "   ".join(f"{part} {' '.join(f'{run[part][0]:.2f}>{run[part][-1]:.2f}' for run in runs)}" for part in ("reward", "right", "thinks", "informative"))
-    print(f"{name:<6} first > last step, by seed: {says}")
+    for part in ("reward", "right", "thinks", "informative"):
+        print(f"{name:<6} {part:<11} first and last step, by seed:", "  ".join(f"{run[part][0]:+.2f} {run[part][-1]:+.2f}" for run in runs))
 plots.show(figures.wrong_turns(log.results),
-           alt="Three panels: with a high rate right answers vanish; the bonus rises with right answers; a price on tokens ends thinking.")  # fmt: skip
-# ASSERTS
+           alt="Two panels: with a high rate right answers and informative groups vanish; with a price on tokens thinking ends.")  # fmt: skip
+ends_of = lambda name, part: [sum(run[part][-3:]) / 3 for run in log.results[name]]  # means of the last three steps, by seed
+paid_more = min(last - run["reward"][0] for last, run in zip(ends_of("price", "reward"), log.results["price"]))
+print(f"price: reward up by at least {paid_more:.2f}; right at the end, most of three seeds: {max(ends_of('price', 'right')):.2f}")
+assert max(ends_of("fast", "right")) < 0.05 and max(ends_of("fast", "informative")) < 0.4 and min(ends_of("fast", "thinks")) > 0.5
+assert paid_more > 0.03 and max(ends_of("price", "right")) < 0.12 and max(ends_of("price", "thinks")) < 0.1
 
 # %% [markdown]
-# TURNTEXT
+# **The high rate** breaks the model in its first step, in every seed. It goes on thinking, and nearly all it writes is wrong. Few groups then have unequal rewards, so hardly anything is left that could bring it back: a policy that has lost every right answer cannot be taught by its own answers.
+#
+# **The price** is a hack. The reward goes *up*, and right answers go *down*, to those of the quick habit: brevity is the easier way to the same pay. Nothing in the curve of the reward says so; the components do. Always log them one by one.
 
 # %% [markdown]
 # ## 10. The library way
@@ -732,23 +755,34 @@ plots.show(figures.wrong_turns(log.results),
 
 # %% tags=["nbval-ignore-output"]
 import tempfile
+import warnings
 
 import datasets
 import transformers
 
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+transformers.logging.set_verbosity_error()
+
+
+def verified(completions, numbers):
+    """The judge's word on each completion; `numbers` is a column of the data set."""
+    problems = [arithmetic.Problem("+", tuple(each)) for each in numbers]
+    return [arithmetic.verify(one, text[0]["content"]) for one, text in zip(problems, completions)]
+
 
 def right_answer(completions, numbers, **_):
-    return [float(arithmetic.verify(arithmetic.Problem("+", tuple(sum_of)), text[0]["content"]).right) for text, sum_of in zip(completions, numbers)]
+    return [float(one.right) for one in verified(completions, numbers)]
 
 
 def right_form(completions, numbers, **_):
-    return [float(arithmetic.verify(arithmetic.Problem("+", tuple(sum_of)), text[0]["content"]).formatted) for text, sum_of in zip(completions, numbers)]
+    return [float(one.formatted) for one in verified(completions, numbers)]
 
 
 def by_trainer(model, tokenizer, rows, rewards, **settings):
     """The model after GRPOTrainer, and its log."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = {"learning_rate": 2e-4, "lr_scheduler_type": "constant", "beta": 0.0, "logging_steps": 1, "report_to": "none", "bf16": False} | settings
+        settings = {"learning_rate": 2e-4, "lr_scheduler_type": "constant", "logging_steps": 1, "report_to": "none",
+                    "bf16": False, "gradient_checkpointing": False} | settings  # fmt: skip
         settings = trl.GRPOConfig(output_dir=folder, save_strategy="no", disable_tqdm=True, **settings)
         trainer = trl.GRPOTrainer(model, list(rewards), args=settings, train_dataset=rows, processing_class=tokenizer)
         trainer.remove_callback(transformers.PrinterCallback)  # it would print a line a step
@@ -757,7 +791,8 @@ def by_trainer(model, tokenizer, rows, rewards, **settings):
 
 
 sums = [arithmetic.draw(Random(f"library {number}"), level=4) for number in range(32)]
-rows = datasets.Dataset.from_list([{"prompt": [{"role": "user", "content": one.prompt}], "numbers": list(one.numbers)} for one in sums])
+said = lambda text: [{"role": "user", "content": text}]
+rows = datasets.Dataset.from_list([{"prompt": said(one.prompt), "numbers": list(one.numbers)} for one in sums])
 library_tokenizer = copy.deepcopy(tokenizer)
 library_tokenizer.eos_token = "<|end|>"  # where an answer ends
 _, history = by_trainer(copy.deepcopy(theirs), library_tokenizer, rows, (right_answer, right_form), reward_weights=[1.0, FORM], max_steps=2,
@@ -787,7 +822,7 @@ def last_number(completions, answer, **_):
 
 
 gsm8k = catalog.load("gsm8k" if large else "sums")["train"]
-asked = [{"prompt": [{"role": "user", "content": row["question"]}], "answer": row["answer"]} for row in list(gsm8k)[: None if large else 8]]
+asked = [{"prompt": said(row["question"]), "answer": row["answer"]} for row in list(gsm8k)[: None if large else 8]]
 if large:
     model, words = catalog.load("qwen2.5-0.5b-instruct")
     size = dict(max_steps=200, num_generations=8, per_device_train_batch_size=16, max_completion_length=300, learning_rate=1e-6,
@@ -1004,7 +1039,7 @@ check_overlong(overlong_solution)
 # %% [markdown]
 # ### Exercise 24.4 · How many draws? (difficulty 3, 20 minutes)
 #
-# Of $n$ drawn answers to a prompt $c$ are right. Give the smallest $k$ for which pass@k (section 8, without bias) is at least `target`; `None` if no $k$ up to $n$ reaches it. For $n = 4$, $c = 1$: target 0.5 needs 2, target 0.9 needs 4.
+# Of $n$ drawn answers to a prompt $c$ are right. Give the smallest $k$ for which pass@k (section 8, without bias) is at least `target`, and 0 if no $k$ up to $n$ reaches it. For $n = 4$, $c = 1$: target 0.5 needs 2, target 0.9 needs 4.
 #
 # <details><summary>Hint</summary>
 #
@@ -1016,7 +1051,7 @@ import math
 
 
 def draws_needed(right, drawn, target):
-    """How many of `drawn` answers are right, how many there are, and a share -> k, or None."""
+    """How many of `drawn` answers are right, how many there are, and a share -> k, or 0."""
     raise NotImplementedError
 
 # %% tags=["check"]
@@ -1028,17 +1063,17 @@ def check_draws_needed(attempt):
     import math
 
     def right(c, n, target, share=lambda c, n, k: 1 - math.comb(n - c, k) / math.comb(n, k)):
-        return next((k for k in range(1, n + 1) if share(c, n, k) >= target - 1e-12), None)
+        return next((k for k in range(1, n + 1) if share(c, n, k) >= target - 1e-12), 0)
 
     rows = [(1, 4, 0.5), (1, 4, 0.9), (2, 10, 0.6), (3, 16, 0.75), (5, 20, 0.25), (1, 16, 0.8), (6, 40, 0.9)]
     got = [attempt(*row) for row in rows]
     wanted = [right(*row) for row in rows]
     plain = [right(*row, share=lambda c, n, k: 1 - (1 - c / n) ** k) for row in rows]
-    strict = [next((k for k in range(1, n + 1) if 1 - math.comb(n - c, k) / math.comb(n, k) > t), None) for c, n, t in rows]
+    strict = [next((k for k in range(1, n + 1) if 1 - math.comb(n - c, k) / math.comb(n, k) > t), 0) for c, n, t in rows]
     assert got != plain, "That is 1 - (1 - c/n)^k, as if each answer were put back. Count the sets of k among the n answers that were drawn."
     assert got != strict, "At LEAST the target: a pass@k that equals it is enough."
-    assert got != [k and k - 1 for k in wanted] and got != [k and k + 1 for k in wanted], "One off: k begins at 1, and the answer is the first k that reaches the target."
-    assert attempt(0, 8, 0.5) is None, "With no right answer no k reaches the target: give None."
+    assert got != [k - 1 for k in wanted] and got != [k + 1 for k in wanted], "One off: k begins at 1, and the answer is the first k that reaches the target."
+    assert attempt(0, 8, 0.5) == 0, "With no right answer no k reaches the target: give 0."
     assert got == wanted, f"For {rows} expected {wanted}, not {got}."
     assert attempt(8, 8, 1.0) == 1, "All are right: one draw is enough."
 
@@ -1048,7 +1083,7 @@ def draws_needed_solution(right, drawn, target):
     for k in range(1, drawn + 1):
         if 1 - math.comb(drawn - right, k) / math.comb(drawn, k) >= target - 1e-12:
             return k
-    return None
+    return 0
 
 
 check_draws_needed(draws_needed_solution)
@@ -1080,13 +1115,17 @@ for name, off in off_trl.items():
 for name, off in off_utils.items():
     card.at_most(f"loss and gradient ({name}): largest difference from utils.alignment.grpo", off, 1e-5)
 for arm, found in ends.items():
-    card.at_least(f"recorded: {arm}, 8 steps, held-out greedy, least of three seeds, as a multiple of the start", min(found["greedy"]) / before, 5, digits=2)
-card.at_least("recorded: GRPO, length of the drawn answers, step 8 over step 1, least of three seeds", grown, 1.5, digits=2)
-card.at_least("k1's deviation over k3's near the reference", rows_kl[0]["k1"]["deviation"] / rows_kl[0]["k3"]["deviation"], 10, digits=1)
-card.at_most("bias of k3 near the reference, as a share of the KL", abs(rows_kl[0]["k3"]["bias"]) / rows_kl[0]["kl"], 0.05, digits=2)
+    card.at_least(f"recorded: {arm}, 8 steps, held-out greedy, least of three seeds, as a multiple of the start", min(found["greedy"]) / before, 10, digits=2)
+card.at_least("recorded: GRPO, length of the drawn answers, step 8 over step 1, least of three seeds", grown, 1.8, digits=2)
+card.at_most("largest bias of k1 and k3, as a share of the KL", max(bias_of["k1"], bias_of["k3"]), 1e-9)
+card.at_least("largest bias of k2, as a share of the KL", bias_of["k2"], 0.035, digits=3)
+card.at_least("deviation of k1 over that of k3, near the reference", k1_near, 25, digits=1)
+card.at_least("deviation of k3 over that of k1, far from it", k3_far, 4, digits=1)
 card.at_least("recorded: pass@1 of the reasoner over that of the start", curves["reasoner"][1] / curves["start"][1], 2.3, digits=2)
 card.at_least("recorded: pass@64 of the start", curves["start"][64], 0.95, digits=2)
-# CARD
+card.at_most("recorded: rate five times as high, right in the last three steps, most of three seeds", max(ends_of("fast", "right")), 0.05, digits=2)
+card.at_least("recorded: price on tokens, rise of the reward, least of three seeds", paid_more, 0.03, digits=2)
+card.at_most("recorded: price on tokens, right in the last three steps, most of three seeds", max(ends_of("price", "right")), 0.12, digits=2)
 card.show()
 
 # %% tags=["scorecard", "nbval-ignore-output"]

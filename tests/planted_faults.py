@@ -39,6 +39,8 @@ FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
 TASTES = "test_tastes.py::test_"
+GRPO = "test_grpo.py::test_"
+REWARDED = "test_rewarded.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
 WRITTEN = "test_written.py::test_"
@@ -833,6 +835,118 @@ FAULTS = [
         POLICY + "the_clip_by_hand",
     ),
     Fault("alignment/policy.py", ".square(), mask) / 2", ".square(), mask)", POLICY + "values_are_constants_of_the_advantages"),
+    Fault(
+        "alignment/grpo.py",
+        "None if real.all() else real)[:, -1]",
+        "None if real.all() else real)[:, 0]",
+        GRPO + "a_greedy_group_writes_what_a_rollout_writes",
+    ),
+    Fault(
+        "alignment/grpo.py", "_keep(caches, on)", "_keep(caches, rows)", GRPO + "a_greedy_group_writes_what_a_rollout_writes"
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "written[rows, place] = token",
+        "written[: len(rows), place] = token",
+        GRPO + "a_greedy_group_writes_what_a_rollout_writes",
+    ),
+    Fault(
+        "alignment/grpo.py", ".repeat_interleave(size)", ".repeat(size)", GRPO + "a_greedy_group_writes_what_a_rollout_writes"
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "sampling: Sampling = Sampling()",
+        "sampling: Sampling = Sampling(0.5)",
+        GRPO + "a_group_is_drawn_from_the_policy",
+    ),
+    Fault("alignment/grpo.py", "if place == 0 and", "if place == 1 and", GRPO + "what_never_stands_first_is_not_there"),
+    Fault(
+        "alignment/grpo.py",
+        "rewards.mean(1, keepdim=True)",
+        "rewards.mean()",
+        GRPO + "a_group_is_its_own_zero_and_its_own_scale",
+    ),
+    Fault(
+        "alignment/grpo.py", "rewards.std(1, keepdim=True)", "rewards.std()", GRPO + "a_group_is_its_own_zero_and_its_own_scale"
+    ),
+    Fault("alignment/grpo.py", "+ SPREAD_FLOOR) if", ") if", GRPO + "groups_all_alike_teach_nothing"),
+    Fault(
+        "alignment/grpo.py", "rewards.amax(1) > rewards.amin(1)", "rewards.amax(1) > 0", GRPO + "groups_all_alike_teach_nothing"
+    ),
+    Fault("alignment/grpo.py", ".clamp(-1, 0)", ".clamp(max=0)", GRPO + "a_long_answer_gets_dearer_in_the_buffer"),
+    Fault(
+        "alignment/grpo.py",
+        "advantages.detach()[:, None]",
+        "advantages[:, None]",
+        GRPO + "neither_advantages_nor_old_nor_reference_are_trained",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "variant.low, variant.high)",
+        "variant.high, variant.low)",
+        GRPO + "the_clip_stops_the_gradient_and_dapo_clips_higher",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        '(log_probs, reference.detach())["k3"]',
+        '(log_probs, reference.detach())["k2"]',
+        GRPO + "loss_and_gradient_are_trls",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "(log_probs, reference.detach())",
+        "(log_probs, reference)",
+        GRPO + "neither_advantages_nor_old_nor_reference_are_trained",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "return (sums / lengths).mean()",
+        "return sums.sum() / lengths.sum()",
+        GRPO + "the_three_means_by_hand",
+    ),
+    Fault("alignment/grpo.py", "return sums.mean() / longest", "return sums.sum() / longest", GRPO + "the_three_means_by_hand"),
+    Fault(
+        "alignment/grpo.py",
+        'if variant.per == "token" else len(rows)',
+        'if variant.per == "answer" else len(rows)',
+        GRPO + "parts_by_length_give_the_batch_its_loss",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "lengths.argsort(stable=True)",
+        "lengths.argsort(descending=True)",
+        GRPO + "parts_by_length_give_the_batch_its_loss",
+    ),
+    Fault(
+        "metrics.py",
+        "math.comb(drawn - right, k)",
+        "math.comb(drawn - right, 1)",
+        "test_metrics.py::test_pass_at_k_is_the_mean_over_all_sets",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "missing -= int(keep.sum())",
+        "missing -= len(keep)",
+        GRPO + "dynamic_sampling_draws_until_all_groups_teach",
+    ),
+    Fault(
+        "models/llama.py",
+        "theirs, ours = copy.deepcopy(like), self.state_dict()",
+        "theirs, ours = like, self.state_dict()",
+        "test_llama.py::test_weights_go_back_to_transformers",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "asked[row // each]",
+        "asked[row % len(asked)]",
+        REWARDED + "the_judge_reads_the_answers_alone_and_each_with_its_own_problem",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "lambda step: 1 - step / settings",
+        "lambda step: 1 + step / settings",
+        REWARDED + "training_moves_a_copy_and_comes_out_the_same",
+    ),
     Fault(
         "experiments/tastes.py",
         "math.comb(rank, n - 1)",

@@ -5,6 +5,7 @@
     experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
+    export         gguf: a Llama as a file for other engines; engine: llama.cpp; ollama: Modelfiles; server: the course's own
     pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,

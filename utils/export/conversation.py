@@ -1,8 +1,8 @@
 """A conversation as a prompt, and an answer taken apart: chat template, oldest turns left out, thinking told from the answer.
 
-    prompt            messages -> the text that the model reads, by the Jinja template of its file
-    fitted            the same with as many turns as the context holds
-    Splitter          pieces of a text -> (thinking, answer), also where a mark comes in two pieces
+prompt            messages -> the text that the model reads, by the Jinja template of its file
+fitted            the same with as many turns as the context holds
+Splitter          pieces of a text -> (thinking, answer), also where a mark comes in two pieces
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ def prompt(known: Facts, messages: list[dict], think: bool | None = None) -> str
     return text + (OPEN + CLOSE if think is False and known.can_think else "")
 
 
-def fitted(
-    known: Facts, messages: list[dict], room: int, count: Callable[[str], int], think: bool | None = None
-) -> str:
+def fitted(known: Facts, messages: list[dict], room: int, count: Callable[[str], int], think: bool | None = None) -> str:
     """The prompt with as many of the last messages as leave one of `room` tokens for the answer; system messages stay.
 
     count: text -> number of tokens. Raises EngineError where the last message alone is too long.

@@ -50,9 +50,7 @@ NAMES = {  # of a layer: Transformers' -> GGUF's
     "post_attention_layernorm": "ffn_norm",
 }
 OUTSIDE = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
-LLAMA_3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+LLAMA_3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 CUTS = {PATTERNS["gpt2"]: "gpt-2", PATTERNS["gpt4"]: "llama-bpe", LLAMA_3: "llama-bpe"}  # expression -> llama.cpp's name
 
 
@@ -265,7 +263,9 @@ def _content(tokenizer) -> dict:
             f"The tokenizer is {content['model']['type']}; this exporter writes byte-level BPE, as Llama 3 and SmolLM2 have it."
         )
     if content.get("normalizer"):
-        raise CannotExport("The tokenizer changes the text before it cuts it (a normalizer), which GGUF's BPE has no place for.")
+        raise CannotExport(
+            "The tokenizer changes the text before it cuts it (a normalizer), which GGUF's BPE has no place for."
+        )
     return content
 
 

@@ -2,7 +2,8 @@
 
     local             the name of a model of the course -> its file, exported first where it has to be
     given             what `serve MODEL` was given - a name, a .gguf file, a folder - -> name and file
-    digest            the SHA-256 of a file, with progress
+    digest            the SHA-256 of a file
+    read_through      a file read to its end, with progress
 
 A name is MODEL or MODEL:TAG; a model of the course that is exported has the tags f32, f16, q8_0 and q4_0, and :latest is f16.
 """
@@ -13,12 +14,12 @@ import functools
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from utils.data import catalog
 from utils.export import engine
-from utils.io import ROOT, CommandError, shown
+from utils.io import ROOT, CommandError
 
 EXPORTED = ROOT / ".cache" / "exported"
 AS_FILE = ("smollm2",)  # comes as a GGUF file
@@ -101,21 +102,20 @@ def _name_of(stem: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)
-def _known_digest(path: str, _changed: float) -> str:
-    return digest(Path(path))
+def _digest(path: str, _changed: float) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def known_digest(path: Path) -> str:
-    """`digest`, computed once for a file."""
-    return _known_digest(str(path), path.stat().st_mtime)
+def digest(path: Path) -> str:
+    """The SHA-256 of a file in hexadecimal digits; computed once for a file."""
+    return _digest(str(path), path.stat().st_mtime)
 
 
-def digest(path: Path, show: Callable[[int], None] = lambda done: None) -> str:
-    """The SHA-256 of a file in hexadecimal digits. show: called with the bytes that are done."""
-    found, done = hashlib.sha256(), 0
+def read_through(path: Path) -> Iterator[int]:
+    """Reads a file to its end; gives the number of bytes that are read, after each four megabytes."""
+    done = 0
     with Path(path).open("rb") as file:
-        while block := file.read(1 << 22):
-            found.update(block)
+        while block := file.read(4 << 20):
             done += len(block)
-            show(done)
-    return found.hexdigest()
+            yield done

@@ -1,4 +1,4 @@
-'''Ollama: its Modelfile written and read, and whether one runs on this machine. Standard library only.
+"""Ollama: its Modelfile written and read, and whether one runs on this machine. Standard library only.
 
     Modelfile         FROM, TEMPLATE, PARAMETER and SYSTEM; str() writes it, Modelfile.parse reads it
     modelfile_for     the Modelfile of a GGUF file of the course: its template in Ollama's language, where answers end
@@ -7,14 +7,13 @@
 Ollama's TEMPLATE is one of Go's (https://pkg.go.dev/text/template), not the Jinja template in the GGUF file. From a template
 that shows .Thinking between two marks Ollama learns how a model marks its thinking, and gives it apart from the answer.
 Source: https://docs.ollama.com/modelfile
-'''
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field

@@ -2,8 +2,8 @@
 
     Refusal           an answer other than 200: status and sentence
     body              bytes -> a JSON object
-    Wish              what a model is to write: messages or a prompt, options, think, format
-    chat_wish, generate_wish, openai_wish     a body -> Wish
+    Request           what a model is to write: messages or a prompt, options, think, format
+    read_chat, read_generate, read_openai   a body -> Request
 
 Ollama's defaults: temperature 0.8, top_k 40, top_p 0.9, no penalty, num_ctx 4096, as many tokens as the context holds.
 Options that steer a GPU or memory (num_gpu, num_thread ...) are accepted and have no effect.
@@ -47,7 +47,7 @@ class Refusal(Exception):
 
 
 @dataclass
-class Wish:
+class Request:
     """What a model is to write. Exactly one of messages and text is given."""
 
     model: str
@@ -97,7 +97,14 @@ def take(asked: dict, name: str, kind: type, default: Any = None):
     if number and (kind is float or float(value).is_integer()) and abs(value) <= 1e15:
         return kind(value)
     if kind in (int, float) or not isinstance(value, kind):
-        called = {int: "an integer", float: "a number", str: "a string", list: "an array", dict: "an object", bool: "true or false"}
+        called = {
+            int: "an integer",
+            float: "a number",
+            str: "a string",
+            list: "an array",
+            dict: "an object",
+            bool: "true or false",
+        }
         raise Refusal(400, f"{name} has to be {called[kind]}, not {value!r}"[:300])
     return value
 
@@ -110,15 +117,15 @@ def model_name(asked: dict) -> str:
     return name
 
 
-def chat_wish(asked: dict) -> Wish:
+def read_chat(asked: dict) -> Request:
     """A body of /api/chat. Raises Refusal."""
     name = model_name(asked)
     if take(asked, "tools", list):
         raise Refusal(400, f"{name} does not support tools")
-    return Wish(name, messages=messages(asked), **_common(asked, take(asked, "options", dict, {})))
+    return Request(name, messages=messages(asked), **_common(asked, take(asked, "options", dict, {})))
 
 
-def generate_wish(asked: dict) -> Wish:
+def read_generate(asked: dict) -> Request:
     """A body of /api/generate: the prompt is a user's message, or with `raw` the text as it is. Raises Refusal."""
     name = model_name(asked)
     if take(asked, "suffix", str):
@@ -131,14 +138,14 @@ def generate_wish(asked: dict) -> Wish:
     text, system = take(asked, "prompt", str, ""), take(asked, "system", str)
     common = _common(asked, take(asked, "options", dict, {}))
     if not text:
-        return Wish(name, messages=[], **common)
+        return Request(name, messages=[], **common)
     if take(asked, "raw", bool, False):
-        return Wish(name, text=text, **common)
+        return Request(name, text=text, **common)
     turns = [{"role": "system", "content": system}] if system else []
-    return Wish(name, messages=[*turns, {"role": "user", "content": text}], **common)
+    return Request(name, messages=[*turns, {"role": "user", "content": text}], **common)
 
 
-def openai_wish(asked: dict) -> Wish:
+def read_openai(asked: dict) -> Request:
     """A body of /v1/chat/completions. Raises Refusal."""
     name = model_name(asked)
     if take(asked, "tools", list):
@@ -157,7 +164,7 @@ def openai_wish(asked: dict) -> Wish:
     form = {"json_object": "json", "json_schema": (wanted.get("json_schema") or {}).get("schema")}.get(wanted.get("type"))
     think = False if asked.get("reasoning_effort") == "none" else None
     ours = {"stream": take(asked, "stream", bool, False), "format": form, "think": think}
-    return Wish(name, messages=turns, **_common(ours, options))
+    return Request(name, messages=turns, **_common(ours, options))
 
 
 def messages(asked: dict) -> list[dict]:

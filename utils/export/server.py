@@ -26,9 +26,9 @@ from pathlib import Path
 
 from utils.data.catalog import NotHere
 from utils.export import conversation, library, ollama, requests
-from utils.export.engine import Engine, EngineError, Facts, Written, facts
-from utils.export.requests import Refusal, Wish
-from utils.io import CommandError, DamagedFile, say
+from utils.export.engine import Engine, Facts, Written, facts
+from utils.export.requests import Refusal, Request
+from utils.io import CommandError, say
 
 TITLE = "The course's small model server: Ollama's interface over llama.cpp. This is not Ollama."
 LARGEST_BODY = 4 << 20
@@ -52,11 +52,11 @@ ABSENT = {  # what Ollama has and this server has not
 
 
 class Job:
-    """A wish that waits for its turn. `events` gets its story: ("load", ns), ("piece", text) ..., ("end", Written) or
+    """A request that waits for its turn. `events` gets its story: ("load", ns), ("piece", text) ..., ("end", Written) or
     ("refused", Refusal)."""
 
-    def __init__(self, path: Path, wish: Wish):
-        self.path, self.wish = path, wish
+    def __init__(self, path: Path, request: Request):
+        self.path, self.request = path, request
         self.events: queue.SimpleQueue = queue.SimpleQueue()
         self.cancelled = threading.Event()
 
@@ -92,18 +92,20 @@ class Worker(threading.Thread):
     def _do(self, job: Job) -> None:
         try:
             begun = time.perf_counter_ns()
-            wish = job.wish
-            if wish.messages == [] and wish.kept == 0:
+            request = job.request
+            if request.messages == [] and request.kept == 0:
                 self.unload()
                 job.events.put(("end", Written("unload", 0, 0, 0, 0, [])))
                 return
-            self._load(job.path, wish.context)
+            self._load(job.path, request.context)
             job.events.put(("load", time.perf_counter_ns() - begun))
-            if wish.messages == []:
+            if request.messages == []:
                 job.events.put(("end", Written("load", 0, 0, 0, 0, [])))
             else:
-                job.events.put(("end", self.engine.write(self._prompt(wish), lambda piece: self._tell(job, piece), **wish.sampling)))
-            self.expires = time.monotonic() + wish.kept
+                job.events.put(
+                    ("end", self.engine.write(self._prompt(request), lambda piece: self._tell(job, piece), **request.sampling))
+                )
+            self.expires = time.monotonic() + request.kept
         except CommandError as error:
             job.events.put(("refused", Refusal(400, str(error))))
         except Exception as error:  # whatever the engine did, the next request finds the server at its place
@@ -117,12 +119,12 @@ class Worker(threading.Thread):
             self.engine = Engine(path, context)
             self.loaded = path, context
 
-    def _prompt(self, wish: Wish) -> str:
-        if wish.text is not None:
-            return wish.text
-        think = False if wish.formatted else wish.think
+    def _prompt(self, request: Request) -> str:
+        if request.text is not None:
+            return request.text
+        think = False if request.formatted else request.think
         count: Callable[[str], int] = lambda text: len(self.engine.tokens(text))  # noqa: E731
-        return conversation.fitted(self.engine.facts, wish.messages, self.engine.context, count, think)
+        return conversation.fitted(self.engine.facts, request.messages, self.engine.context, count, think)
 
     def _tell(self, job: Job, piece: str) -> bool:
         job.events.put(("piece", piece))
@@ -148,7 +150,9 @@ class Server:
 
     def __enter__(self) -> Server:
         self.worker.start()
-        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="model server").start()
+        threading.Thread(
+            target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True, name="model server"
+        ).start()
         return self
 
     def __exit__(self, *_) -> None:
@@ -174,14 +178,14 @@ class Server:
             raise Refusal(404, f"model '{name[:200]}' not found")
         return self.models[library.full(name)]
 
-    def submit(self, wish: Wish) -> Job:
-        """Lets a wish wait for its turn. Raises Refusal where the model is unknown or cannot do it, or too many wait."""
-        path = self.path(wish.model)
-        if wish.think and not facts(path).can_think:
-            raise Refusal(400, f'"{wish.model}" does not support thinking')
-        if wish.think and wish.formatted:
+    def submit(self, request: Request) -> Job:
+        """Lets a request wait for its turn. Raises Refusal where the model is unknown or cannot do it, or too many wait."""
+        path = self.path(request.model)
+        if request.think and not facts(path).can_think:
+            raise Refusal(400, f'"{request.model}" does not support thinking')
+        if request.think and request.formatted:
             raise Refusal(400, "the course's server keeps to a format from the first token on: leave out think or format")
-        job = Job(path, wish)
+        job = Job(path, request)
         try:
             self.worker.jobs.put_nowait(job)
         except queue.Full:
@@ -197,12 +201,14 @@ class Server:
             "name": name,
             "model": name,
             "size": path.stat().st_size,
-            "digest": library.known_digest(path),
+            "digest": library.digest(path),
             "details": details(facts(path)),
         }
 
     def tags(self) -> dict:
-        return {"models": [self.described(name) | {"modified_at": modified(path)} for name, path in sorted(self.models.items())]}
+        return {
+            "models": [self.described(name) | {"modified_at": modified(path)} for name, path in sorted(self.models.items())]
+        }
 
     def running(self) -> dict:
         loaded = self.worker.loaded
@@ -225,7 +231,11 @@ class Server:
         with contextlib.suppress(ValueError):  # tokens of no conversation that is known
             written = ollama.modelfile_for(path)
             answer["modelfile"] = str(written)
-            pairs = [(key, value) for key, every in written.parameters.items() for value in (every if isinstance(every, list) else [every])]
+            pairs = [
+                (key, value)
+                for key, every in written.parameters.items()
+                for value in (every if isinstance(every, list) else [every])
+            ]
             answer["parameters"] = "\n".join(f"{key:<30} {json.dumps(value)}" for key, value in pairs)
         return answer
 
@@ -233,11 +243,9 @@ class Server:
         """The lines of a pull of a model that the course has: its file is made where it has to be, and read whole."""
         yield {"status": "pulling manifest"}
         path = library.local(name)
-        total, seen = path.stat().st_size, []
-        mark = library.known_digest(path)[:12]
-        library.digest(path, seen.append)
-        for done in seen:
-            yield {"status": f"pulling {mark}", "digest": f"sha256:{mark}", "total": total, "completed": done}
+        total = path.stat().st_size
+        for done in library.read_through(path):
+            yield {"status": f"pulling {path.name}", "total": total, "completed": done}
         self.add(name, path)
         for status in ("verifying sha256 digest", "writing manifest", "success"):
             yield {"status": status}
@@ -378,7 +386,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _refuse(self, path: str, error: Exception) -> None:
         """An error in Ollama's form, under /v1 in OpenAI's; in the middle of a stream as its last line."""
-        status = error.status if isinstance(error, Refusal) else 404 if isinstance(error, (NotHere, library.NoSuchModel)) else 400
+        status = (
+            error.status if isinstance(error, Refusal) else 404 if isinstance(error, (NotHere, library.NoSuchModel)) else 400
+        )
         content: dict = {"error": str(error)}
         if path.startswith("/v1/"):
             content = {"error": {"message": str(error), "type": "invalid_request_error", "param": None, "code": None}}
@@ -442,11 +452,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         finally:
             job.cancelled.set()
 
-    def _pieces(self, wish: Wish) -> Iterator[tuple[str, str, dict | None]]:
+    def _pieces(self, request: Request) -> Iterator[tuple[str, str, dict | None]]:
         """(thinking, answer, None) as they come, then ("", "", how it ended and what it took)."""
         begun, loading = time.perf_counter_ns(), 0
-        job = self.server.models.submit(wish)
-        splits = wish.text is None and facts(job.path).can_think
+        job = self.server.models.submit(request)
+        splits = request.text is None and facts(job.path).can_think
         splitter = conversation.Splitter() if splits else None
         for kind, value in self._events(job):
             if kind == "load":
@@ -461,19 +471,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     yield thinking, answer, None
                 yield "", "", _ending(value, time.perf_counter_ns() - begun, loading)
 
-    def _write(self, wish: Wish, shaped: Callable[[str, str], dict]) -> None:
+    def _write(self, request: Request, shaped: Callable[[str, str], dict]) -> None:
         """An answer of /api/chat or /api/generate, line by line or whole. shaped: (thinking, answer) -> its own fields."""
         whole = ["", ""]
-        for thinking, answer, ending in self._pieces(wish):
-            head = {"model": wish.model, "created_at": now()}
-            if wish.streams:
+        for thinking, answer, ending in self._pieces(request):
+            head = {"model": request.model, "created_at": now()}
+            if request.streams:
                 if not self._streaming:
                     self._begin_stream("application/x-ndjson")
                 self._line({**head, **shaped(thinking, answer), "done": ending is not None, **(ending or {})})
             whole = [whole[0] + thinking, whole[1] + answer]
-            if ending and not wish.streams:
+            if ending and not request.streams:
                 self._send(200, {**head, **shaped(*whole), "done": True, **ending})
-        if wish.streams:
+        if request.streams:
             self._end_stream()
 
     # --- the routes ----------------------------------------------------------------------------------------------------
@@ -513,28 +523,30 @@ class Handler(http.server.BaseHTTPRequestHandler):
         def shaped(thinking: str, answer: str) -> dict:
             return {"message": {"role": "assistant", "content": answer, **({"thinking": thinking} if thinking else {})}}
 
-        self._write(requests.chat_wish(requests.body(content)), shaped)
+        self._write(requests.read_chat(requests.body(content)), shaped)
 
     def generate(self, content: bytes) -> None:
         def shaped(thinking: str, answer: str) -> dict:
             return {"response": answer, **({"thinking": thinking} if thinking else {})}
 
-        self._write(requests.generate_wish(requests.body(content)), shaped)
+        self._write(requests.read_generate(requests.body(content)), shaped)
 
     def openai_models(self, _: bytes) -> None:
         every = self.server.models.models.items()
-        listed = [{"id": name, "object": "model", "created": int(path.stat().st_mtime), "owned_by": "course"} for name, path in every]
+        listed = [
+            {"id": name, "object": "model", "created": int(path.stat().st_mtime), "owned_by": "course"} for name, path in every
+        ]
         self._send(200, {"object": "list", "data": listed})
 
     def openai_chat(self, content: bytes) -> None:
         asked = requests.body(content)
-        wish = requests.openai_wish(asked)
-        head = {"id": f"chatcmpl-{time.time_ns()}", "created": int(time.time()), "model": wish.model}
+        request = requests.read_openai(asked)
+        head = {"id": f"chatcmpl-{time.time_ns()}", "created": int(time.time()), "model": request.model}
         chunk = head | {"object": "chat.completion.chunk"}
         whole = ["", ""]
-        for thinking, answer, ending in self._pieces(wish):
+        for thinking, answer, ending in self._pieces(request):
             said = {"content": answer, **({"reasoning": thinking} if thinking else {})}
-            if wish.streams:
+            if request.streams:
                 if not self._streaming:
                     self._begin_stream("text/event-stream")
                 reason = ending["done_reason"] if ending else None
@@ -542,7 +554,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             whole = [whole[0] + thinking, whole[1] + answer]
         usage = {"prompt_tokens": ending["prompt_eval_count"], "completion_tokens": ending["eval_count"]}
         usage["total_tokens"] = sum(usage.values())
-        if wish.streams:
+        if request.streams:
             if (requests.take(asked, "stream_options", dict) or {}).get("include_usage"):
                 self._line(chunk | {"choices": [], "usage": usage})
             self._line("[DONE]")
@@ -587,7 +599,9 @@ def serve(models: dict[str, Path], port: int = 0) -> None:
     try:
         server = Server(models, port)
     except OSError as error:
-        raise CommandError(f"port {port} of 127.0.0.1 cannot be had ({error.strerror}). Leave out --port for a free one.") from None
+        raise CommandError(
+            f"port {port} of 127.0.0.1 cannot be had ({error.strerror}). Leave out --port for a free one."
+        ) from None
     with server:
         say(TITLE)
         say(f"  version   {ollama.COURSE_VERSION}")

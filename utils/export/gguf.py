@@ -11,6 +11,8 @@ Blocks: Q8_0 keeps 32 weights as a float16 scale and 32 bytes, Q4_0 as a float16
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 from pathlib import Path
@@ -103,8 +105,9 @@ def write_folder(path: Path, folder: Path, kind: str = "F16", name: str = "") ->
         raise CannotExport(_other(architecture))
     if not list(folder.glob("*.safetensors")):
         raise CannotExport(f"{folder} has no weights in safetensors ({WEIGHTS}).")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    with contextlib.redirect_stderr(io.StringIO()):  # a progress bar that cannot be switched off
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
     return write(path, model, tokenizer, kind, name or folder.name)
 
 

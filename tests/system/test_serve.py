@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import re
 import signal
 import socket
@@ -189,14 +188,14 @@ def test_times_are_in_nanoseconds(client):
 
 def test_options(client):
     def told(**options):
-        return client.generate("mini", "<|endoftext|>", raw=True, options={"num_predict": 25, **options})
+        return client.generate("mini", "<|endoftext|>Once there was", raw=True, options={"num_predict": 12, **options})
 
     assert told(seed=1).response == told(seed=1).response
     assert told(seed=1).response != told(seed=2).response
     assert told(temperature=0).response == told(seed=5, top_k=1).response == told(seed=6, top_p=1e-6).response
-    assert told(temperature=0).done_reason == "length" and told(temperature=0).eval_count == 25
+    assert told(temperature=0).done_reason == "length" and told(temperature=0).eval_count == 12
     text = told(temperature=0).response
-    word = text.split()[3]
+    word = text.split()[2]
     stopped = told(temperature=0, stop=[word])
     assert stopped.response == text[: text.index(word)] and stopped.done_reason == "stop"
 
@@ -233,7 +232,7 @@ def test_thinking_stands_apart_from_the_answer(client):
 
 
 def test_an_answer_in_a_form(client):
-    schema = {"type": "object", "properties": {"sum": {"type": "integer", "maximum": 999}}, "required": ["sum"]}
+    schema = {"type": "object", "properties": {"sum": {"type": "integer", "minimum": 0, "maximum": 999}}, "required": ["sum"]}
     schema["additionalProperties"] = False
     for seed in range(3):
         answer = client.chat("mini", SUM, format=schema, options={"seed": seed})
@@ -591,7 +590,7 @@ def test_no_course_server_is_taken_for_ollama(server, monkeypatch):
 
     monkeypatch.setenv("OLLAMA_HOST", server.address)
     assert doctor.ollama_state().startswith("the course's own server answers")
-    monkeypatch.setattr(doctor.ollama, "COURSE_VERSION", "another")
-    assert doctor.ollama_state().startswith(f"{COURSE_VERSION} answers at {server.address}")
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
-    assert "does not answer" in doctor.ollama_state() and os.environ["OLLAMA_HOST"]
+    assert "does not answer" in doctor.ollama_state()
+    monkeypatch.setattr(doctor.ollama, "find", lambda: doctor.ollama.Found("http://127.0.0.1:11434", "0.33.0"))
+    assert doctor.ollama_state() == "0.33.0 answers at http://127.0.0.1:11434"

@@ -322,7 +322,8 @@ def test_writing_can_be_ended_and_limited(mini, files):
 
 # --- Modelfiles ---------------------------------------------------------------------------------------------------
 
-TEXT = st.text(st.characters(codec="utf-8"), max_size=60).filter(lambda text: '"""' not in text)
+ANY = st.text(st.characters(codec="utf-8"), max_size=60) | st.text('"\n\r #a\u00e9', max_size=8)  # what quoting trips over
+TEXT = ANY.filter(lambda text: '"""' not in text)
 PARAMETERS = st.fixed_dictionaries(
     {},
     optional={
@@ -458,8 +459,8 @@ def test_the_oldest_turns_make_room(files):
     known = engine.facts(files["F16"])
     turns = [{"role": role, "content": f"{number} {role}"} for number in range(3) for role in ("user", "assistant")]
     turns.append({"role": "user", "content": "last"})
-    fits = conversation.fitted(known, turns, 60, len)
-    assert fits.endswith("<|user|>last<|end|><|assistant|>") and len(fits) < 60
+    fits = conversation.fitted(known, turns, 70, len)
+    assert fits == "<|assistant|>2 assistant<|end|><|user|>last<|end|><|assistant|>"
     assert conversation.fitted(known, turns, 1000, len) == conversation.prompt(known, turns)
     with pytest.raises(engine.EngineError, match="exceeds the context length"):
         conversation.fitted(known, turns, 10, len)

@@ -71,7 +71,7 @@ def local(name: str) -> Path:
 
 def exported(folder: Path, kind: str) -> Path:
     """The GGUF file of a folder in Transformers' format, in the course's cache; made where it is missing or older."""
-    folder = Path(folder).resolve()
+    folder = Path(folder).absolute()
     where = EXPORTED if folder.is_relative_to(ROOT) else EXPORTED / hashlib.sha256(str(folder).encode()).hexdigest()[:8]
     path = where / f"{folder.name}-{kind.lower()}.gguf"
     parts = [file.stat().st_mtime for file in folder.iterdir() if file.suffix in (".safetensors", ".json", ".jinja")]

@@ -318,10 +318,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._send(status, {"error": message or http.HTTPStatus(status).phrase})
 
     def _answer(self) -> None:
-        self._streaming = False
-        path = urllib.parse.urlsplit(self.path).path.rstrip("/") or "/"
+        self._streaming, path = False, ""
         try:
             try:
+                path = urllib.parse.urlsplit(self.path).path.rstrip("/") or "/"
                 self._check_origin()
                 self._route(path)
             except (Refusal, NotHere, CommandError) as error:

@@ -218,7 +218,7 @@ print(f"bits a weight: {(16 + 32 * 8) / 32}; equal to gguf's: {numpy.abs(by_hand
 assert numpy.abs(by_hand.numpy() - theirs).max() < 1e-6
 
 # %% [markdown]
-# What does that cost a *reasoner*? A sum that is worked out column by column forgives no slip. Forty sums of three numbers that no training saw: does each file write the same tokens as PyTorch, and how many are right?
+# What does that cost a *reasoner*? A sum that is worked out column by column forgives no slip. Forty sums of three numbers that no training saw: does each file write the same tokens as PyTorch, and how many are right? (The likeliest first step of `llama-mini` is to answer at once, so each prompt opens the thinking with its first digit. The reasoner of lesson 24 needs no such help.)
 
 # %% tags=["nbval-ignore-output"]
 import time
@@ -256,12 +256,13 @@ for kind, file in files.items():
     }
     print(f"{kind:<5} {measured[kind]['same']:>2} of 40 answers identical, {measured[kind]['right']:>2} right, {measured[kind]['speed']:>5.0f} tokens/s")
 assert measured["F32"]["same"] == measured["F16"]["same"] == 40 and measured["Q4_0"]["same"] < 40
+assert measured["Q8_0"]["same"] > measured["Q4_0"]["same"] and measured["Q4_0"]["right"] < measured["F16"]["right"]
 
 # %% tags=["nbval-ignore-output"]
 plots.show(figures.by_kind(measured), alt="For F32, F16, Q8_0 and Q4_0: megabytes, tokens a second, and answers that are identical to PyTorch's and right.")
 
 # %% [markdown]
-# F32 and F16 write what PyTorch writes, token for token. The 8-bit file departs in some sums, the 4-bit file in many, and its right answers are fewer. A model of two million weights is hit much harder than one of eight billion: it has no weights to spare.
+# F32 and F16 write what PyTorch writes, token for token. Eight bits are close to it; four bits change some answers, and among those are sums that were right before. A model of two million weights is hit harder than one of eight billion: it has no weights to spare.
 #
 # ## 5. Ollama's interface
 #
@@ -333,17 +334,23 @@ assert errors == {"think": 400, "tools": 400, "no such model": 404, "embeddings"
 # A request may set the temperature, `top_k`, `top_p`, a `seed`, `stop` strings, `num_predict` and `num_ctx`, the *context length*: how many tokens, prompt and answer together, are kept. What does not fit is left out, the oldest turns first, **without a word**.
 
 # %% tags=["nbval-ignore-output"]
-turns = [{"role": "user", "content": "My name is Anna. Please remember it."}, {"role": "assistant", "content": "I will, Anna."}]
-filler = [{"role": role, "content": "The weather was fine and the sea was calm. " * 4} for _ in range(4) for role in ("user", "assistant")]
-last = [{"role": "user", "content": "What is my name?"}]
-for context in (2048, 256):
-    answer = client.chat("smollm2", turns + filler + last, options={"temperature": 0, "num_predict": 20, "num_ctx": context})
-    print(f"num_ctx {context:>4}: {answer.prompt_eval_count:>3} tokens read; {answer.message.content.strip()[:80]}")
-    read = answer.prompt_eval_count
-assert read < 256
+from utils.export import conversation
+
+turns = [{"role": "user", "content": "My name is Anna and I live in Lisbon."}, {"role": "assistant", "content": "Nice to meet you, Anna."}]
+for thing in ("A cat", "Rain", "Bread"):
+    turns += [{"role": "user", "content": f"What is {thing.lower()}?"}, {"role": "assistant", "content": f"{thing} is a thing that everybody knows, and it is hard to say in a sentence."}]
+turns += [{"role": "user", "content": "What is my name?"}]
+read = {}
+with Engine(path, context=256, threads=1) as engine:
+    for context in (2048, 96):
+        answer = client.chat("smollm2", turns, options={"temperature": 0, "num_predict": 1, "num_ctx": context})
+        kept = conversation.fitted(known, turns, context, lambda text: len(engine.tokens(text)))
+        read[context] = answer.prompt_eval_count, "Anna" in kept
+        print(f"num_ctx {context:>4}: {answer.prompt_eval_count:>3} tokens read; the name is among them: {'Anna' in kept}")
+assert read[2048][1] and not read[96][1] and read[96][0] < 96
 
 # %% [markdown]
-# The second request never saw the name. Ollama's default is 4,096 tokens; a long conversation, or a document pasted into it, is beyond that sooner than one thinks. `prompt_eval_count` tells.
+# The second request never saw the name. (Asked in full, this small model does not find it with either; try it.) Ollama's default is 4,096 tokens; a long conversation, or a document pasted into it, is beyond that sooner than one thinks. `prompt_eval_count` tells.
 #
 # ## 8. Answers in a form
 #
@@ -360,9 +367,11 @@ for sentence in sentences:
     ask = [{"role": "user", "content": f"{sentence} Give the person's name and age as JSON."}]
     people.append(json.loads(client.chat("smollm2", ask, format=schema, options={"temperature": 0}).message.content))
     print(sentence, "->", people[-1])
-assert all(set(one) == {"name", "age"} for one in people) and people[0] == {"name": "Anna", "age": 31}
+assert all(set(one) == {"name", "age"} for one in people) and [one["name"] for one in people[:2]] == ["Anna", "Tom"]
 
 # %% [markdown]
+# Every answer can be parsed, and ages that stand in the sentence as figures come out wrong all the same. A form is no check of the content.
+#
 # ## 9. A Modelfile, and Ollama itself
 #
 # `ollama create NAME -f Modelfile` makes a model of a GGUF file. The Modelfile names the file, the template in Ollama's own language (Go's), where an answer ends, and default options. From a template that shows `.Thinking` between two marks Ollama learns how this model marks its thinking.
@@ -395,5 +404,327 @@ native = client.chat("reasoner:f16", question, options={"temperature": 0, "num_p
 print(answer["choices"][0]["message"], answer["usage"])
 assert answer["choices"][0]["message"]["content"] == native.message.content
 
+# %% [markdown]
+# ## 11. A chat box
+#
+# Live, the box has a field, a button that sends and one that stops, and the thinking is folded. `utils/course/chat_box.py` is 80 lines: a stream is read in a thread, and closing the stream hangs up, which a server hears. Without a person in front of it the cell shows one turn.
+
 # %% tags=["nbval-ignore-output"]
+from utils.course.chat_box import ChatBox
+
+box = ChatBox(client, "reasoner:f16", options={"temperature": 1, "seed": seed})
+box.ask(problems[0].prompt)
+box.show()
+assert box.turns[-1]["thinking"] and not box.turns[-1]["content"].startswith("[")
+
+# %% [markdown] tags=["more"]
+# ## 12. **More:** embeddings and tools, in Ollama itself
+#
+# With a model that has learned to call tools, `tools=[function]` sends the function's name, docstring and types, and the answer may be a *call*: a name and arguments, which your program runs, appends as a message with the role `tool`, and asks again. Here the course's server refuses both.
+
+# %% tags=["more", "hub", "nbval-ignore-output"]
+def add(a: int, b: int) -> int:
+    """Adds two whole numbers."""
+    return a + b
+
+
+if real:
+    official = ollama.Client(found.address)
+    names = [one.model for one in official.list().models]
+    able = [name for name in names if "tools" in official.show(name).capabilities]
+    for name in able[:1]:
+        answer = official.chat(name, [{"role": "user", "content": "What is 17 + 25?"}], tools=[add])
+        print(name, [(call.function.name, call.function.arguments) for call in answer.message.tool_calls or []])
+    for name in [name for name in names if "embedding" in official.show(name).capabilities][:1]:
+        print(name, len(official.embed(name, "a text").embeddings[0]), "numbers")
+for ask in (lambda: client.chat("smollm2", question, tools=[add]), lambda: client.embed("smollm2", "a text")):
+    try:
+        ask()
+    except ollama.ResponseError as error:
+        print("the course's server:", error.status_code, error.error)
+
+# %% [markdown]
+# ## 13. On a GPU: DeepSeek-R1
+#
+# On Colab this cell installs Ollama, starts it, pulls the distill that the GPU holds, and asks it the sum. Elsewhere it says what it would do, and asks your reasoner.
+
+# %% tags=["gpu", "hub", "nbval-ignore-output"]
+large = runtime.gpu("asks DeepSeek-R1, distilled into 1.5 or 8 billion weights", needs="a GPU with 4 GB and the network")
+if large and "google.colab" in sys.modules and not real:
+    subprocess.run("curl -fsSL https://ollama.com/install.sh | sh", shell=True, check=True)
+    subprocess.Popen(["ollama", "serve"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(60):
+        time.sleep(1)
+        if found := course_ollama.find():
+            break
+    real = bool(found and found.is_real)
+if large and real:
+    official, name = ollama.Client(found.address), "deepseek-r1:1.5b"
+    for part in official.pull(name, stream=True):
+        if part.total and part.completed == part.total:
+            print(part.status, f"{part.total / 1e9:.1f} GB")
+    answer = official.chat(name, question, options={"temperature": 0.6, "num_predict": 2000})
+else:
+    name, answer = "reasoner:f16", client.chat("reasoner:f16", question, options={"temperature": 1, "seed": seed})
+print(f"{name} thinks {len(answer.message.thinking or '')} signs and answers {answer.message.content.strip()[:100]}")
+
+# %% [markdown]
+# ## 14. Where it goes wrong
+#
+# **Fluent nonsense** after an export: rows in the wrong order (section 3), or a tokenizer that is cut in another way. Compare log-probabilities and ids, not impressions.
+#
+# **It never stops.** The engine does not know the token that ends a turn. The file names it (`eot_token_id`), or the Modelfile does (`PARAMETER stop`).
+#
+# **It repeats or rambles**, although the same weights were fine in PyTorch: another chat template, or none. Print the prompt that the server makes.
+#
+# **It has forgotten the beginning.** `num_ctx` (section 7).
+#
+# **Greedy, and still another answer.** Another engine keeps activations in other numbers; where two tokens are nearly as likely, that decides. Identical tokens are what F32 and F16 gave here, no promise for 8 or 4 bits.
+#
+# **Open to the world.** `OLLAMA_HOST=0.0.0.0` makes Ollama listen on all networks, without a password. The course's server listens on 127.0.0.1 only.
+#
+# ## Check yourself
+#
+# 1. Why do only queries and keys change their order, and values not?
+# 2. How many bits a weight has Q8_0, and why not 8?
+# 3. What does `tokenizer.ggml.pre` hold, and how do you notice that it is wrong?
+# 4. A schema guarantees the form of an answer. What does it not guarantee?
+# 5. `prompt_eval_count` is smaller than your conversation. What happened?
+#
+# <details><summary>Answers</summary>
+#
+# 1. Only they are rotated, in pairs; values are added up feature by feature.
+# 2. 8.5: each block of 32 has a scale of 16 bits.
+# 3. The name of an expression in llama.cpp; ids differ from the tokenizer's own, without any error.
+# 4. That it is true.
+# 5. It did not fit into `num_ctx`, and the oldest turns were left out.
+# </details>
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 25.1 · Q4_0 by hand (difficulty 3, 20 minutes)
+#
+# A block of Q4_0 is a scale $d$ (16 bits) and 16 bytes. The low half of byte $i$ is number $i$, its high half number $i + 16$; a weight is $d\,(q - 8)$. Give the weights of blocks: bytes (N, 18) -> numbers (N, 32).
+#
+# <details><summary>Hint</summary>
+#
+# `blocks[:, :2].copy().view(numpy.float16)` is the scale; `& 15` and `>> 4` are the halves.
+# </details>
+
+# %% tags=["exercise"]
+import numpy
+
+
+def q4_0(blocks):
+    """Bytes (N, 18), uint8 -> weights (N, 32), float32."""
+    raise NotImplementedError
+
+# %% tags=["check"]
+from utils.course import exercises
+
+
+@exercises.check("25.1", q4_0)
+def check_q4_0(attempt):
+    import gguf
+    import numpy
+
+    weights = numpy.random.default_rng(0).normal(size=(5, 32)).astype(numpy.float32)
+    kind = gguf.GGMLQuantizationType.Q4_0
+    blocks = gguf.quantize(weights, kind).reshape(5, 18)
+    before, right = blocks.copy(), gguf.dequantize(blocks, kind)
+    got = numpy.asarray(attempt(blocks))
+    assert numpy.array_equal(blocks, before), "The bytes were overwritten: make a new array."
+    assert got.shape == (5, 32), f"The shape should be (5, 32), not {got.shape}."
+    scale = blocks[:, :2].copy().view(numpy.float16).astype(numpy.float32)
+    low, high = (blocks[:, 2:] & 15).astype(numpy.float32), (blocks[:, 2:] >> 4).astype(numpy.float32)
+    likely = {
+        "The halves are turned round: the low one comes first.": scale * (numpy.concatenate([high, low], 1) - 8),
+        "Number 1 is the low half of byte 1, not the high half of byte 0.": scale * (numpy.stack([low, high], 2).reshape(5, 32) - 8),
+        "The 8 is missing: the numbers 0 to 15 stand for -8 to 7.": scale * numpy.concatenate([low, high], 1),
+        "The scale is missing.": numpy.concatenate([low, high], 1) - 8,
+    }
+    for message, wrong in likely.items():
+        assert not numpy.allclose(got, wrong), message
+    assert numpy.allclose(got, right), "These are not the weights that gguf reads from the blocks."
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+#@title Solution
+def q4_0_solution(blocks):
+    scale = blocks[:, :2].copy().view(numpy.float16).astype(numpy.float32)
+    return scale * (numpy.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1).astype(numpy.float32) - 8)
+
+
+check_q4_0(q4_0_solution)
+
+# %% [markdown]
+# ### Exercise 25.2 · Thinking apart (difficulty 2, 15 minutes)
+#
+# Write what the server does: a text -> (thinking, answer). Thinking stands at the beginning, between `<think>` and `</think>`, or nowhere; blanks at the beginning of both parts are dropped. A text that ends within its thinking has no answer.
+
+# %% tags=["exercise"]
+def apart(text):
+    """A model's text -> (thinking, answer)."""
+    raise NotImplementedError
+
+# %% tags=["check"]
+from utils.course import exercises
+
+
+@exercises.check("25.2", apart)
+def check_apart(attempt):
+    cases = {
+        "<think>2+3=5</think>5": ("2+3=5", "5", "The plain case."),
+        "no thought": ("", "no thought", "A text without marks is all answer."),
+        "<think>cut off": ("cut off", "", "A text that ends within its thinking has no answer."),
+        "<think></think>\n\n7": ("", "7", "Blanks before the answer are dropped."),
+        "  <think>a</think>b": ("a", "b", "Blanks may stand before the first mark."),
+        "say <think>x</think>": ("", "say <think>x</think>", "Marks in the middle of an answer are no thinking."),
+        "<think>a</think>b</think>c": ("a", "b</think>c", "The thinking ends at the first closing mark."),
+    }
+    for text, (thinking, answer, message) in cases.items():
+        got = attempt(text)
+        assert isinstance(got, tuple) and len(got) == 2, "Give two texts: the thinking and the answer."
+        assert got == (thinking, answer), f"{message} {text!r} should give {(thinking, answer)}, not {got}."
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+#@title Solution
+def apart_solution(text):
+    start = text.lstrip()
+    if not start.startswith("<think>"):
+        return "", text
+    thinking, _, answer = start.removeprefix("<think>").partition("</think>")
+    return thinking.lstrip(), answer.lstrip()
+
+
+check_apart(apart_solution)
+
+# %% [markdown]
+# ### Exercise 25.3 · What fits (difficulty 2, 15 minutes)
+#
+# The memory of a served model: weights times bits / 8, plus the cache: for each token of the context keys and values (2), in each layer, for each key-value head, of the head's size, in 2 bytes. Give gigabytes ($10^9$ bytes).
+
+# %% tags=["exercise"]
+def gigabytes(weights, bits, context, layers, key_value_heads, head_size):
+    """Memory of a served model in GB."""
+    raise NotImplementedError
+
+# %% tags=["check"]
+from utils.course import exercises
+
+
+@exercises.check("25.3", gigabytes)
+def check_gigabytes(attempt):
+    llama = {"weights": 8.03e9, "bits": 4.5, "context": 131072, "layers": 32, "key_value_heads": 8, "head_size": 128}
+    got = float(attempt(**llama))
+    cache = 131072 * 32 * 8 * 128 * 2 * 2 / 1e9
+    file = 8.03e9 * 4.5 / 8 / 1e9
+    likely = {
+        file: "The cache is missing.",
+        file + cache / 2: "Keys and values are two: the cache has half its size. Or a number has 2 bytes.",
+        8.03 * 4.5 + cache: "Bits were taken for bytes.",
+        (file + cache) * 1e9 / 2**30: "GB are 10^9 bytes here, not 2^30.",
+        cache: "The weights are missing.",
+    }
+    for value, message in likely.items():
+        assert abs(got - value) > 1e-3, message
+    assert abs(got - file - cache) < 1e-3, f"It should be {file + cache:.2f} GB, not {got:.2f}."
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+#@title Solution
+def gigabytes_solution(weights, bits, context, layers, key_value_heads, head_size):
+    return (weights * bits / 8 + context * layers * key_value_heads * head_size * 2 * 2) / 1e9
+
+
+check_gigabytes(gigabytes_solution)
+
+# %% [markdown]
+# ### Exercise 25.4 · Read a stream (difficulty 2, 15 minutes)
+#
+# You get the bytes of an answer of `/api/chat` in pieces, as the network cut them: a line may come in two pieces, and one piece may hold two lines. Give the answer's text and the tokens a second of the last line (`eval_count`, `eval_duration` in nanoseconds).
+
+# %% tags=["exercise"]
+import json
+
+
+def read_stream(pieces):
+    """Pieces of bytes -> (text, tokens a second)."""
+    raise NotImplementedError
+
+# %% tags=["check"]
+from utils.course import exercises
+
+
+@exercises.check("25.4", read_stream)
+def check_read_stream(attempt):
+    import json
+
+    lines = [{"message": {"content": text}, "done": False} for text in ("Der ", "Größte", " 😀")]
+    lines.append({"message": {"content": ""}, "done": True, "eval_count": 30, "eval_duration": 1_500_000_000})
+    whole = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+    for size in (len(whole), 7, 1):
+        got = attempt([whole[place : place + size] for place in range(0, len(whole), size)])
+        assert isinstance(got, tuple) and len(got) == 2, "Give two things: the text and the tokens a second."
+        assert got[0] == "Der Größte 😀", f"The text should be 'Der Größte 😀', not {got[0]!r}: collect bytes, cut at line ends, and decode whole lines."
+        assert abs(got[1] - 30 / 1.5e9) > 1e-12, "Durations are in nanoseconds: there are 10^9 in a second."
+        assert abs(got[1] - 20.0) < 1e-6, f"30 tokens in 1.5 seconds are 20 a second, not {got[1]}."
+
+# %% jupyter={"source_hidden": true} tags=["solution"]
+#@title Solution
+def read_stream_solution(pieces):
+    lines = [json.loads(line) for line in b"".join(pieces).splitlines()]
+    return "".join(line["message"]["content"] for line in lines), lines[-1]["eval_count"] / (lines[-1]["eval_duration"] / 1e9)
+
+
+check_read_stream(read_stream_solution)
+
+# %% [markdown] tags=["open-task"]
+# ### Open task · A model for a machine (2 hours)
+#
+# Choose a real machine and a task: yours, a school's, a doctor's practice. Decide which model, in how many bits, with which context, you would serve on it, and to whom it would listen.
+#
+# | points | for |
+# |---|---|
+# | 2 | the memory, computed, with the cache of the longest conversation |
+# | 3 | the task measured: twenty inputs of your own, two models or two kinds of file, with an interval |
+# | 2 | tokens a second, and whether a person would wait for them |
+# | 1 | the licence of the model: may it be used so? |
+# | 2 | the decision, and what would change it |
+
+# %% [markdown]
+# ## Scorecard
+
+# %% tags=["scorecard"]
+from utils.course.scorecard import Scorecard
+
+card = Scorecard(lesson=25)
+card.equal("greedy answers identical to PyTorch's at F32, of 40", measured["F32"]["same"], 40)
+card.equal("greedy answers identical to PyTorch's at F16, of 40", measured["F16"]["same"], 40)
+card.at_most("log-probabilities, largest difference from PyTorch's at F32: below", 1e-4 if exact < 1e-4 else exact, 1e-4)
+card.at_least("the same with rows in the old order", min(unordered, 1.0), 0.5, digits=1)
+card.equal("texts with equal token ids, of 4", sum(same), 4)
+card.at_most("Q4_0: answers identical to PyTorch's, of 40", measured["Q4_0"]["same"], 39)
+card.equal("answers in the form of the schema, of 3", len(people), 3)
+card.equal("refusals with their status, of 4", len(errors), 4)
+card.show()
+
+# %% tags=["scorecard", "nbval-ignore-output"]
+card = Scorecard(lesson=25)
+card.at_least("tokens a second at F16, as a multiple of F32's", measured["F16"]["speed"] / measured["F32"]["speed"], 0.5, digits=1)
+card.show()
 server.__exit__()
+
+# %% [markdown]
+# ## Summary
+#
+# 1. A served model is a file, an engine, a server and a client. GGUF holds weights, tokenizer and settings in one.
+# 2. An export is proved by log-probabilities and ids; a wrong order of rows or a wrong name of the tokenizer gives no error.
+# 3. F32 and F16 wrote PyTorch's tokens. Four bits changed answers of a reasoner that has no weights to spare.
+# 4. Ollama's interface streams lines of JSON, tells thinking from the answer, keeps a form, counts its time, and leaves out what does not fit the context.
+# 5. Which distill a machine holds is a product: weights times bits, and the cache.
+#
+# **New words:** GGUF; engine; Modelfile; context length; distill; NDJSON.
+#
+# **Papers.** DeepSeek-AI, [DeepSeek-R1](https://arxiv.org/abs/2501.12948), 2025.
+#
+# This is the last lesson. The thread that began with a raw string of text ends here: a model that you built, trained, taught to think, and serve.

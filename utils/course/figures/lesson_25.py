@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from utils.course import plots
 
-# DeepSeek-AI, "DeepSeek-R1" (2025, arXiv 2501.12948), table 5: the base models' billions of weights
+# billions of weights, as the models' pages on the Hub give them (not checked here, without a network)
 DISTILLS = {"1.5B": 1.78, "7B": 7.62, "8B": 8.03, "14B": 14.8, "32B": 32.8, "70B": 70.6}
 COLORS = plots.BLUE, plots.ORANGE, plots.GREEN
 
@@ -23,7 +23,7 @@ def memory_of_distills(billions: dict[str, float], bits: dict[str, float], machi
         title="What a distill's weights take", ylabel="gigabytes (log axis)", xlabel="DeepSeek-R1-Distill", xlim=(-0.6, None)
     )
     axes.set_xticks(range(len(billions)), billions)
-    axes.legend(title="numbers")
+    axes.legend(title="kind of file", loc="upper center", ncols=3)
     return figure
 
 

@@ -201,16 +201,18 @@ def test_options(client):
 
 
 def test_the_context_bounds_what_is_read_and_written(client):
-    answer = client.generate("mini", "<|endoftext|>", raw=True, options={"temperature": 0, "num_ctx": 40, "stop": ["\0"]})
+    answer = client.generate("mini", "<|endoftext|>", raw=True, options={"temperature": 0, "num_ctx": 40, "seed": 1})
     assert answer.done_reason in ("length", "stop") and answer.prompt_eval_count + answer.eval_count <= 41
     assert client.ps().models[0].context_length == 40
+    with pytest.raises(ollama.ResponseError, match="input length exceeds the context length"):
+        client.generate("mini", "word", raw=True, options={"num_ctx": 1})
     turns = [{"role": role, "content": "1+1=2 " * 5} for _ in range(9) for role in ("user", "assistant")] + SUM
     answer = client.chat("mini", turns, options=GREEDY | {"num_ctx": 64, "num_predict": 3})
     assert answer.prompt_eval_count < 64  # the oldest turns are left out
     with pytest.raises(ollama.ResponseError, match="exceeds the context length") as error:
         client.chat("mini", [{"role": "user", "content": "word " * 300}])
     assert error.value.status_code == 400
-    with pytest.raises(ollama.ResponseError, match="exceeds the available context"):
+    with pytest.raises(ollama.ResponseError, match="input length exceeds the context length"):
         client.generate("mini", "word " * 300, raw=True)
 
 

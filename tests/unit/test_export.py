@@ -313,11 +313,24 @@ def test_writing_can_be_ended_and_limited(mini, files):
         limited = running.write("Once there was", n_predict=5)
         assert (limited.reason, limited.written, len(limited.tokens)) == ("length", 5, 5)
         assert limited.read == len(mini[1]("Once there was")["input_ids"]) and limited.reading > 0 and limited.writing > 0
-        with pytest.raises(engine.EngineError, match="exceeds the available context size"):
+        with pytest.raises(engine.EngineError, match="input length exceeds the context length"):
             running.write("word " * 300)
         pieces = []
         running.write("<|user|>7+8=<|end|><|assistant|>", pieces.append, stop=["think"])
         assert "".join(pieces) == "<"
+
+
+@pytest.mark.parametrize("context", [1, 2, 7, 40, 1000])
+def test_the_context_is_kept_to(files, context):
+    """llama.cpp itself rounds a context up to 256, and ends the process where it is 1."""
+    with engine.Engine(files["F16"], context, threads=1) as running:
+        assert running.context == min(context, 256)
+        if context == 1:
+            with pytest.raises(engine.EngineError, match="1 tokens, and num_ctx is 1"):
+                running.write([0])
+        else:
+            told = running.write([0], ignore_eos=True)
+            assert told.reason == "length" and told.read + told.written == running.context
 
 
 # --- Modelfiles ---------------------------------------------------------------------------------------------------
@@ -527,6 +540,9 @@ def test_a_body_that_is_none(content, fragment):
         ({"model": "m", "stream": "yes"}, "stream has to be true or false"),
         ({"model": "m", "think": "high"}, 'think value "high" is not supported'),
         ({"model": "m", "format": 7}, "JSON schema, not a number"),
+        ({"model": "m", "format": {"type": "nonsense"}}, "format is no JSON schema: 'nonsense'"),
+        ({"model": "m", "format": {"properties": {"a": {"pattern": "(("}}}}, "pattern that is none"),
+        ({"model": "m", "format": {"items": {"$ref": "#/$defs/none"}}}, "'#/\\$defs/none', which it has not"),
         ({"model": "m", "keep_alive": "soon"}, "keep_alive"),
         ({"model": "m", "tools": [{}]}, "m does not support tools"),
     ],
@@ -546,6 +562,8 @@ def test_what_a_request_means():
     assert read.text == "x" and read.messages is None and read.context == 512 and read.kept == 5400
     assert read.sampling["n_predict"] == 5 and read.sampling["stop"] == ["a"] and read.sampling["top_p"] == 0.9
     assert requests.read_chat({"model": "m", "keep_alive": -1}).kept == float("inf")
+    own = {"$defs": {"a/b": {"type": "string", "pattern": "^a+$"}}, "items": {"$ref": "#/$defs/a~1b"}}
+    assert requests.read_chat({"model": "m", "format": own}).formatted
     asked = {"model": "m", "messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "max_tokens": 4}
     read = requests.read_openai(asked | {"response_format": {"type": "json_object"}})
     assert read.sampling["temperature"] == 1.0 and read.sampling["n_predict"] == 4 and not read.streams

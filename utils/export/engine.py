@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from utils.io import CommandError, setting
 
+ROUNDED = 256  # tokens, the steps in which llama.cpp makes room for a context
 FASTEST = 4  # threads; more help small models little
 
 
@@ -110,7 +111,8 @@ class Engine:
         threads = threads or int(setting("COURSE_THREADS") or min(os.cpu_count() or 1, FASTEST))
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
-        params.n_ctx, params.n_parallel, params.n_gpu_layers = self.context, 1, 0
+        # llama.cpp rounds up to a multiple of 256, and ends the whole process at 1: `write` keeps to the context itself
+        params.n_ctx, params.n_parallel, params.n_gpu_layers = max(self.context, ROUNDED), 1, 0
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
         if self.facts.kind == "F32":  # as exact as the weights; else keys and values are kept in 16 bits
             params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
@@ -122,6 +124,8 @@ class Engine:
             self._server = xllamacpp.Server(params)
         except Exception as error:
             raise EngineError(f"llama.cpp cannot load {Path(path).name} ({error}).") from None
+        # a token, so that its threads run: one that is closed before they do waits for ever (xllamacpp 2026.10)
+        self._server.handle_completions({"prompt": [0], "max_tokens": 1})
 
     def __enter__(self) -> Engine:
         return self
@@ -143,10 +147,18 @@ class Engine:
 
         options: llama.cpp's own (temperature, top_k, top_p, min_p, seed, n_predict, stop, json_schema ...); greedy where
         no temperature is given.
-        Raises EngineError where the engine refuses the request.
+        Raises EngineError where the prompt leaves no room in the context, or the engine refuses the request.
         """
-        request = {"temperature": 0.0, **options, "prompt": prompt, "stream": True, "cache_prompt": False}
-        request |= {"return_tokens": True, "verbose": True}
+        given = self.tokens(prompt) if isinstance(prompt, str) else prompt
+        room = self.context - len(given)
+        if room < 1:
+            raise EngineError(
+                f"the input length exceeds the context length: {len(given)} tokens, and num_ctx is {self.context}"
+            )
+        wanted = options.get("n_predict", -1)
+        limits = {"n_predict": room if wanted < 0 else min(wanted, room), "cache_prompt": False}
+        request = {"temperature": 0.0, **options, **limits, "prompt": given}
+        request |= {"stream": True, "return_tokens": True, "verbose": True}
         last, failure, ids = {}, [], []
 
         def hear(chunk: dict) -> bool:

@@ -232,7 +232,38 @@ def _schema(form) -> dict | None:
         form = {"type": "object"}
     if not isinstance(form, dict):
         raise Refusal(400, f'format has to be "json" or a JSON schema, not {_kind(form)}')
+    _check_schema(form)
     return {**form, "x-guidance": {"whitespace_flexible": False}}
+
+
+def _check_schema(schema: dict) -> None:
+    """Raises Refusal (400) where it is no schema: the engine would write without any form, and say nothing."""
+    import jsonschema
+
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        raise Refusal(400, f"format is no JSON schema: {error.message}"[:300]) from None
+    inside = [schema]
+    while inside:
+        part = inside.pop()
+        inside += part.values() if isinstance(part, dict) else part if isinstance(part, list) else []
+        if isinstance(part, dict):
+            _check_reference(schema, part.get("$ref"))
+            try:
+                re.compile(part["pattern"] if isinstance(part.get("pattern"), str) else "")
+            except re.error:
+                raise Refusal(400, f"format has a pattern that is none: {part['pattern']!r}"[:300]) from None
+
+
+def _check_reference(schema: dict, reference) -> None:
+    if not isinstance(reference, str):
+        return
+    found = schema
+    for name in reference.removeprefix("#").strip("/").split("/") if reference != "#" else []:
+        found = found.get(name.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+    if not reference.startswith("#") or found is None:
+        raise Refusal(400, f"format refers to {reference!r}, which it has not"[:300])
 
 
 def _seconds(kept) -> float:

@@ -541,7 +541,7 @@ def test_a_body_that_is_none(content, fragment):
         ({"model": "m", "think": "high"}, 'think value "high" is not supported'),
         ({"model": "m", "format": 7}, "JSON schema, not a number"),
         ({"model": "m", "format": {"type": "nonsense"}}, "format is no JSON schema: 'nonsense'"),
-        ({"model": "m", "format": {"properties": {"a": {"pattern": "(("}}}}, "pattern that is none"),
+        ({"model": "m", "format": {"properties": {"a": {"pattern": "(("}}}}, "is not a 'regex'"),
         ({"model": "m", "format": {"items": {"$ref": "#/$defs/none"}}}, "'#/\\$defs/none', which it has not"),
         ({"model": "m", "keep_alive": "soon"}, "keep_alive"),
         ({"model": "m", "tools": [{}]}, "m does not support tools"),

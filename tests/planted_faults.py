@@ -127,6 +127,7 @@ FAULTS = [
         'if kind == "dynamic":',
         EXPORT + "other_models_are_refused",
     ),
+    Fault("export/engine.py", "room if wanted < 0 else min(wanted, room)", "wanted", EXPORT + "the_context_is_kept_to"),
     Fault(
         "export/engine.py",
         '"add_special": True',

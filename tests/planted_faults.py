@@ -34,6 +34,7 @@ TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_ove
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
 GAPS = "test_experiments.py::test_"
+EXPORT = "test_export.py::test_"
 ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
@@ -70,6 +71,113 @@ FAULTS = [
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
     ),
+    # --- export: the order of rows, what is left out, which tokens are shown, where a text ends
+    Fault(
+        "export/gguf.py",
+        "reshape(heads, 2, rows // heads // 2, columns)",
+        "reshape(heads, rows // heads // 2, 2, columns)",
+        EXPORT + "log_probabilities_equal_transformers",
+    ),
+    Fault(
+        "export/gguf.py",
+        '"attn_k": config.num_key_value_heads',
+        '"attn_k": config.num_attention_heads',
+        EXPORT + "other_llamas_equal_transformers",
+    ),
+    Fault("export/gguf.py", "(plain / scaled)", "(scaled / plain)", EXPORT + "other_llamas_equal_transformers"),
+    Fault(
+        "export/gguf.py",
+        'if name == "lm_head.weight" and config.tie_word_embeddings:',
+        'if name == "lm_head.weight":',
+        EXPORT + "other_llamas_equal_transformers",
+    ),
+    Fault(
+        "export/gguf.py",
+        '"mlp.gate_proj": "ffn_gate"',
+        '"mlp.gate_proj": "ffn_up"',
+        EXPORT + "log_probabilities_equal_transformers",
+    ),
+    Fault("export/gguf.py", 'if token["special"] else', "if True else", EXPORT + "special_tokens_have_their_kinds"),
+    Fault(
+        "export/gguf.py",
+        'return "smollm" if digits else "gpt-2"',
+        'return "gpt-2"',
+        EXPORT + "ways_to_cut_text_have_their_names",
+    ),
+    Fault(
+        "export/gguf.py",
+        'patterns[0] == PATTERNS["digits"] and not any(',
+        'patterns[0] == PATTERNS["digits"] or not any(',
+        EXPORT + "ways_to_cut_text_have_their_names",
+    ),
+    Fault(
+        "export/gguf.py",
+        "and begins == [tokenizer.bos_token_id]",
+        "and False",
+        EXPORT + "a_tokenizer_that_begins_with_a_token_says_so",
+    ),
+    Fault(
+        "export/gguf.py", "array.shape[-1] % BLOCK", "array.shape[0] % BLOCK", EXPORT + "rows_that_do_not_divide_into_blocks"
+    ),
+    Fault(
+        "export/gguf.py",
+        'chosen = of_embeddings if key in ("token_embd.weight", "output.weight") else',
+        "chosen =",
+        EXPORT + "what_stays_finer",
+    ),
+    Fault(
+        "export/gguf.py",
+        'if kind == "dynamic" or attention_factor != 1.0:',
+        'if kind == "dynamic":',
+        EXPORT + "other_models_are_refused",
+    ),
+    Fault("export/engine.py", "room if wanted < 0 else min(wanted, room)", "wanted", EXPORT + "the_context_is_kept_to"),
+    Fault(
+        "export/engine.py",
+        '"add_special": True',
+        '"add_special": False',
+        EXPORT + "a_tokenizer_that_begins_with_a_token_says_so",
+    ),
+    Fault(
+        "export/engine.py",
+        'return bool(show(choice["text"]) if',
+        'return bool(show(choice["text"]) and False if',
+        EXPORT + "writing_can_be_ended_and_limited",
+    ),
+    Fault(
+        "export/ollama.py",
+        "if re.search(r'[\"\\r\\n]', text)",
+        "if re.search(r'[\\r\\n]', text)",
+        EXPORT + "a_modelfile_comes_back",
+    ),
+    Fault("export/ollama.py", "len(text) >= 2 * len(mark) and", "", EXPORT + "a_modelfile_comes_back"),
+    Fault("export/ollama.py", '"0.0.0.0": "127.0.0.1", ', "", EXPORT + "where_ollama_is_looked_for"),
+    Fault("export/ollama.py", "urllib.request.ProxyHandler({})", "urllib.request.ProxyHandler()", EXPORT + "who_answers_there"),
+    Fault(
+        "export/conversation.py",
+        "certain = len(thinking) - _beginning(thinking)",
+        "certain = len(thinking)",
+        EXPORT + "thinking_is_told_from_the_answer_wherever_the_text_is_cut",
+    ),
+    Fault(
+        "export/conversation.py",
+        "elif not OPEN.startswith(start):",
+        "elif start:",
+        EXPORT + "thinking_is_told_from_the_answer_wherever_the_text_is_cut",
+    ),
+    Fault(
+        "export/conversation.py",
+        'enumerate(kept[:-1]) if message["role"]',
+        'reversed(list(enumerate(kept[:-1]))) if message["role"]',
+        EXPORT + "the_oldest_turns_make_room",
+    ),
+    Fault(
+        "export/conversation.py", "if think is False and known.can_think", "if False", EXPORT + "the_prompt_is_the_templates"
+    ),
+    Fault("export/requests.py", "and not isinstance(value, bool)", "", EXPORT + "a_request_that_cannot_be_met"),
+    Fault("export/requests.py", "parse_constant=_no_number", "", EXPORT + "a_body_that_is_none"),
+    Fault("export/requests.py", "except RecursionError:", "except MemoryError:", EXPORT + "a_body_that_is_none"),
+    Fault("export/library.py", "if not path.is_file() or path", "if True or path", EXPORT + "what_serve_is_given"),
     # --- GPT: weights by their names, padding takes no places, the last position sees all
     # --- DeepSeek: latents, turned parts, experts and their groups, the bias, tokens ahead
     Fault(

@@ -6,6 +6,7 @@
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO;
                    grpo: groups, advantages, the loss of GRPO, Dr. GRPO and DAPO
+    export         gguf: a Llama as a file for other engines; engine: llama.cpp; ollama: Modelfiles; server: the course's own
     pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,

@@ -61,7 +61,9 @@ def memory(models: dict[str, sizes.Sizes], bits: float, tokens: int, users: int)
         axis.axvline(80 * count, color=plots.BLACK, linewidth=1, linestyle=":")
     for row, total in enumerate(w + c for w, c in zip(weights, caches)):
         axis.annotate(f" {total:,.0f} GB", (total, row), va="center", fontsize=9)
-    axis.set(xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8, 16 GPUs of 80 GB")
+    axis.set(
+        xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8, 16 GPUs of 80 GB"
+    )
     axis.set_title("What must lie in memory while it writes")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
@@ -72,7 +74,9 @@ def bits(found: dict[str, tuple[float, list[float]]]):
     figure, axis = plots.figure(width=9, height=4)
     kinds = {"blocks of 16": plots.GREEN, "blocks of 64": plots.BLUE, "a row": plots.VERMILION}
     for kind, color in kinds.items():
-        rows = sorted((each for name, each in found.items() if " bits, " in name and name.endswith(kind)), key=lambda row: row[0])
+        rows = sorted(
+            (each for name, each in found.items() if " bits, " in name and name.endswith(kind)), key=lambda row: row[0]
+        )
         axis.plot([row[0] for row in rows], [row[1][0] for row in rows], "o-", color=color, label=f"2, 3, 4 bits, {kind}")
         for width, (value, low, high) in rows:
             axis.plot([width, width], [low, high], color=color, linewidth=1)
@@ -113,7 +117,9 @@ def bands(jaccard: dict, found: set, count: int, rows: int):
             value, share = (sum(each) / len(inside) for each in zip(*inside))
             axis.plot(value, share, "o", color=plots.BLUE)
             axis.annotate(f"{len(inside):,}", (value, share), xytext=(8, -4), textcoords="offset points", fontsize=8)
-    axis.set(xlabel="Jaccard similarity J (numbers: pairs in this step)", ylabel="share that meets in a band", xlim=(-0.03, 1.1))
+    axis.set(
+        xlabel="Jaccard similarity J (numbers: pairs in this step)", ylabel="share that meets in a band", xlim=(-0.03, 1.1)
+    )
     axis.set_title("Near copies meet, others do not")
     axis.legend()
     return figure
@@ -125,7 +131,9 @@ def shots(by_order: dict, accuracy: dict):
     for place, (count, each) in enumerate(by_order.items()):
         axis.plot([place] * len(each), each, "o", color=plots.SKY, markersize=5)
         found = accuracy[f"{count} shots"]
-        axis.errorbar(place + 0.12, found.value, [[found.value - found.low], [found.high - found.value]], fmt="s", color=plots.BLUE)
+        axis.errorbar(
+            place + 0.12, found.value, [[found.value - found.low], [found.high - found.value]], fmt="s", color=plots.BLUE
+        )
     styles = {"majority": (plots.BLACK, ":"), "nearest of 16 shots": (plots.VERMILION, "--"), "lexicon": (plots.GREEN, "-")}
     for name, (color, style) in styles.items():
         axis.axhline(accuracy[name].value, color=color, linestyle=style, label=name)

@@ -9,7 +9,7 @@
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
                    llama, classifier
-    quantization   numbers in eight bits, in four and in fewer: scales, zero points, blocks, NF4; layers that keep their weights so
+    quantization   numbers in eight bits, four and fewer: scales, zero points, blocks, NF4; layers that keep their weights so
     lora           LoRA, rsLoRA and DoRA: adapters beside frozen layers; merged, switched, saved alone in PEFT's format
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     distillation   a student's losses from a teacher: softened answers, features, relations

@@ -239,10 +239,10 @@ class Gain(NamedTuple):
 
 
 def expected_gain(acceptance: float, length: int, cost: float = 0.0, wide: float = 1.0) -> Gain:
-    """Where each proposal stays with the same probability, whatever stayed before (Leviathan et al., equation 1 and theorem 3.8).
+    """Where each proposal stays with the same probability, whatever stayed before (Leviathan et al., theorem 3.8).
 
-    cost: of one draft step, as a share of the model's. wide: of the model's pass over length + 1 tokens, as a multiple of a
-    pass over one; the paper takes it as 1. Raises ValueError for an acceptance outside 0 ... 1.
+    cost: of one draft step, as a share of the model's. wide: of the model's pass over length + 1 tokens, as a multiple of
+    a pass over one; the paper takes it as 1. Raises ValueError for an acceptance outside 0 ... 1.
     """
     if not 0 <= acceptance <= 1:
         raise ValueError(f"acceptance={acceptance} is a share, from 0 to 1.")

@@ -78,7 +78,7 @@ def bits(found: dict[str, tuple[float, list[float]]]):
             (each for name, each in found.items() if " bits, " in name and name.endswith(kind)), key=lambda row: row[0]
         )
         axis.plot([row[0] for row in rows], [row[1][0] for row in rows], "o-", color=color, label=f"2, 3, 4 bits, {kind}")
-        for width, (value, low, high) in rows:
+        for width, (_, low, high) in rows:
             axis.plot([width, width], [low, high], color=color, linewidth=1)
     for name, marker in (("int8, a row", "s"), ("Q4_1, blocks of 32", "D"), ("NF4, blocks of 64", "^")):
         axis.plot(found[name][0], found[name][1][0], marker, color=plots.BLACK, label=name, linestyle="none", markersize=7)

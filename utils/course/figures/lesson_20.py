@@ -10,12 +10,17 @@ from utils.course import plots
 GIGABYTE = 1e9
 
 
-def overview(losses: dict, bits: dict, jobs: dict):
+def overview(losses: dict, larger: list, bits: dict, jobs: dict):
     """Loss over weights, perplexity over bits, tokens a pass by job: three recorded runs in one row."""
     figure, (left, middle, right) = plots.figure(columns=3, width=12, height=3.4)
     means = [sum(seeds) / len(seeds) for seeds in losses.values()]
     left.plot(range(1, len(means) + 1), means, "o-", color=plots.BLUE)
-    left.set(title="1. loss by size of the model", xlabel="six sizes, smallest first", ylabel="held-out loss, nats a token")
+    left.plot(len(means) + 1, sum(larger) / len(larger), "D", color=plots.ORANGE)
+    left.set(
+        title="1. loss by size of the model",
+        xlabel="sizes, smallest first; orange: forecast",
+        ylabel="held-out loss, nats a token",
+    )
     rows = [(each[0], float(numpy.exp(numpy.mean(each[1])))) for each in bits.values()][1:]
     middle.plot(*zip(*rows), "o", color=plots.VERMILION)
     middle.set(title="3. perplexity by bits a weight", xlabel="bits a weight, scales counted in", yscale="log")

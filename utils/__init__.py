@@ -4,12 +4,14 @@
     small_models   how the models of data/models are made
     experiments    what a lesson's experiment needs besides models and training: words to fill, tasks to start from
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
-    alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
+    alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO;
+                   grpo: groups, advantages, the loss of GRPO, Dr. GRPO and DAPO
+    export         gguf: a Llama as a file for other engines; engine: llama.cpp; ollama: Modelfiles; server: the course's own
     pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
     isolated       environments of their own for tools that need other versions: AutoTrain
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
-                   llama, classifier
-    quantization   numbers in eight bits, four and fewer: scales, zero points, blocks, NF4; layers that keep their weights so
+                   llama, deepseek, classifier
+    quantization   numbers in eight bits, four and fewer: scales, zero points, blocks, NF4, FP8; layers that keep them so
     lora           LoRA, rsLoRA and DoRA: adapters beside frozen layers; merged, switched, saved alone in PEFT's format
     summarization  extracts by sentence vectors, ROUGE, oracle, windows, invented names and numbers
     distillation   a student's losses from a teacher: softened answers, features, relations

@@ -7,6 +7,7 @@
     NF4            four bits in blocks: 16 levels that are quantiles of the normal distribution, with double quantization
     NF4Linear      a frozen linear layer that keeps its weight so, and multiplies it out when it is called
     rounded        any number of bits, in blocks of any size or a row at a time, multiplied out again
+    FP8            floating-point numbers of eight bits with a scale for each block, as DeepSeek-V3 multiplies in training
 
 Eight bits follow ONNX Runtime: symmetric weights in -127 .. 127, inputs in 0 .. 255 with a zero point, halves rounded to even
 (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2017, arXiv
@@ -183,6 +184,49 @@ class NF4:
     def bits(self) -> float:
         """Bits a weight, with the scales, and the scales' scales."""
         return 4 + (32 / self.block if self.mean is None else (8 + 32 / self.group) / self.block)
+
+
+@dataclasses.dataclass(frozen=True)
+class FP8:
+    """Floating point in eight bits: 4 of exponent and 3 of mantissa (E4M3), times a scale for each block.
+
+    The scale brings a block's largest absolute number to 448, the largest that there is; the smallest above zero is 1/512.
+    Source: DeepSeek-V3 Technical Report (2024, arXiv 2412.19437), section 3.3.
+    """
+
+    values: Tensor  # (rows, columns), float8_e4m3fn
+    scale: Tensor  # (blocks down, blocks across), float32
+    block: tuple[int, int]
+
+    @classmethod
+    def quantize(cls, x: Tensor, rows: int = 1, columns: int = 128) -> "FP8":
+        """x (n, m) in blocks of rows x columns; those at the edges are smaller. V3: 1 x 128 of inputs, 128 x 128 of weights.
+
+        Raises ValueError where x has other than two axes, is empty, or holds a number that is not finite.
+        """
+        if x.dim() != 2 or not x.numel() or not torch.isfinite(x).all():
+            raise ValueError(f"FP8 takes a matrix of finite numbers, not {tuple(x.shape)}: flatten the axes before the last.")
+        filled = F.pad(x.detach().float(), (0, -x.shape[1] % columns, 0, -x.shape[0] % rows))
+        blocks = filled.unflatten(1, (-1, columns)).unflatten(0, (-1, rows))  # (down, rows, across, columns)
+        scale = blocks.abs().amax((1, 3)) / torch.finfo(torch.float8_e4m3fn).max  # (down, across)
+        scale = torch.where(scale == 0, 1.0, scale)  # of zeros alone
+        values = (blocks / scale[:, None, :, None]).flatten(2).flatten(0, 1)[: x.shape[0], : x.shape[1]]
+        return cls(values.to(torch.float8_e4m3fn), scale, (rows, columns))
+
+    def dequantize(self) -> Tensor:
+        """(n, m), in 32 bits"""
+        scale = self.scale.repeat_interleave(self.block[0], 0).repeat_interleave(self.block[1], 1)
+        return self.values.float() * scale[: self.values.shape[0], : self.values.shape[1]]
+
+
+def fp8_linear(x: Tensor, weight: Tensor, block: int = 128) -> Tensor:
+    """x (..., in) W^T for a weight (out, in), as FP8 would give it -> (..., out), in 32 bits. No gradient passes.
+
+    Simulated: the factors are rounded to FP8 and multiplied out, the sums are of 32 bits. A GPU adds `block` products in its
+    tensor cores, with fewer bits, and V3 then adds these sums in 32.
+    """
+    inputs = FP8.quantize(x.flatten(0, -2), 1, block).dequantize()
+    return (inputs @ FP8.quantize(weight, block, block).dequantize().T).unflatten(0, x.shape[:-1])
 
 
 class _Product(torch.autograd.Function):

@@ -62,12 +62,12 @@ def memory(models: dict[str, sizes.Sizes], bits: float, tokens: int, users: int)
     caches = [each.cache_bytes(tokens, users) / GIGABYTE for each in models.values()]
     axis.barh(names, weights, color=plots.BLUE, label=f"weights, {bits} bits")
     axis.barh(names, caches, left=weights, color=plots.ORANGE, label=f"KV cache, {users} users of {tokens:,} tokens, 16 bits")
-    for count in (1, 2, 4, 8, 16):
+    for count in (1, 2, 4, 8):
         axis.axvline(80 * count, color=plots.BLACK, linewidth=1, linestyle=":")
     for row, total in enumerate(w + c for w, c in zip(weights, caches)):
         axis.annotate(f" {total:,.0f} GB", (total, row), va="center", fontsize=9)
     axis.set(
-        xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8, 16 GPUs of 80 GB"
+        xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8 GPUs of 80 GB"
     )
     axis.set_title("What must lie in memory while it writes")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
@@ -145,5 +145,5 @@ def shots(by_order: dict, accuracy: dict):
     axis.set_xticks(range(len(by_order)), [str(count) for count in by_order])
     axis.set(xlabel="shots in the prompt (each draw a dot; square: mean, with the interval over rows)", ylabel="accuracy")
     axis.set_title("More shots are not always better")
-    axis.legend(loc="lower right", fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9)
     return figure

@@ -49,6 +49,8 @@ CONTINUATIONS = "test_continuations.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
+SIZES = "test_sizes.py::test_"
+SPECULATIVE = "test_speculative.py::test_"
 LLAMA = "test_llama.py::test_"
 DEEPSEEK = "test_deepseek.py::test_"
 FP8 = "test_quantization.py::test_"
@@ -412,6 +414,37 @@ FAULTS = [
     ),
     Fault(
         "models/gpt.py", "type(module) not in PLAIN", "False", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
+    # --- sizes: what a decoder costs
+    Fault("sizes.py", "(2 + self.gated)", "2", SIZES + "weights_are_those_of_the_model"),
+    Fault("sizes.py", "(self.heads + self.key_value_heads)", "2 * self.heads", SIZES + "weights_are_those_of_the_model"),
+    Fault("sizes.py", "(past + tokens)", "tokens", SIZES + "operations_are_those_that_pytorch_counts"),
+    Fault(
+        "sizes.py",
+        "self.key_value_heads * self.head_size * tokens * batch",
+        "self.heads * self.head_size * tokens * batch",
+        SIZES + "the_cache_takes_the_bytes_that_are_calculated",
+    ),
+    # --- speculative decoding: the rule, the cache, the drafts
+    Fault(
+        "speculative.py",
+        "left = (target[stay] - draft[stay]).clamp(min=0)",
+        "left = target[stay]",
+        SPECULATIVE + "the_rule_by_hand",
+    ),
+    Fault(
+        "speculative.py",
+        "(draws < ratio).long().cumprod(0)",
+        "(draws < ratio).long()",
+        SPECULATIVE + "two_tokens_follow_the_joint_distribution_of_the_model_alone",
+    ),
+    Fault("speculative.py", "self._cache.crop(length - self.length)", "pass", SPECULATIVE + "going_back_forgets"),
+    Fault("speculative.py", "range(len(text) - size - 1, -1, -1)", "range(len(text) - size)", SPECULATIVE + "look_up"),
+    Fault(
+        "speculative.py",
+        "kept = kept[: kept.index(end_id) + 1]",
+        "pass",
+        SPECULATIVE + "it_ends_at_the_end_token_and_not_after_it",
     ),
     # --- generation: which tokens stay, who has ended, what is shown
     Fault(

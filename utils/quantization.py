@@ -1,4 +1,4 @@
-"""Numbers in eight bits and in four: whole numbers with a scale, or levels of a table.
+"""Numbers in eight bits, in four and in fewer: whole numbers with a scale, or levels of a table.
 
     Quantized      whole numbers with their scale and zero point; `dequantize` gives numbers back
     quantize       symmetric or with a zero point; one scale for the whole tensor, or one for each place of an axis
@@ -6,6 +6,7 @@
     Q4_1           four bits in blocks: 16 steps from the block's smallest number up, as in GGUF files
     NF4            four bits in blocks: 16 levels that are quantiles of the normal distribution, with double quantization
     NF4Linear      a frozen linear layer that keeps its weight so, and multiplies it out when it is called
+    rounded        any number of bits, in blocks of any size or a row at a time, multiplied out again
     FP8            floating-point numbers of eight bits with a scale for each block, as DeepSeek-V3 multiplies in training
 
 Eight bits follow ONNX Runtime: symmetric weights in -127 .. 127, inputs in 0 .. 255 with a zero point, halves rounded to even
@@ -270,3 +271,35 @@ def to_nf4(model: nn.Module, skip: tuple[str, ...] = ("lm_head", "classifier"), 
             parent, _, last = place.rpartition(".")
             setattr(model.get_submodule(parent), last, NF4Linear(module, **options))
     return model
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any number of bits
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounded:
+    """A weight rounded in blocks, multiplied out again, with the bits a weight that storing it would cost."""
+
+    weight: Tensor
+    bits: float
+
+
+def rounded(x: Tensor, bits: int, block: int | None = None) -> Rounded:
+    """x (out, in) at 2 ** bits even steps from each block's smallest number to its largest; step and low in 16 bits.
+
+    block: numbers of one row that share step and low; None for the whole row. As Q4_1, of any size and number of bits.
+    Raises ValueError for bits outside 1 .. 8, or where the blocks do not fill whole rows.
+    """
+    if not 1 <= bits <= 8:
+        raise ValueError(f"bits={bits}: from 1 to 8.")
+    size = x.shape[-1] if block is None else block
+    if x.shape[-1] % size:
+        raise ValueError(f"Rows of {x.shape[-1]} numbers make no whole blocks of {size}.")
+    rows = _blocks(x, size)
+    low, most = rows.amin(1, keepdim=True), 2**bits - 1
+    step = ((rows.amax(1, keepdim=True) - low) / most).half().float()
+    low = low.half().float()
+    codes = ((rows - low) / torch.where(step == 0, 1.0, step)).round().clamp(0, most)
+    return Rounded((step * codes + low).view_as(x), bits + 2 * 16 / size)

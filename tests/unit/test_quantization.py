@@ -144,6 +144,32 @@ def test_a_layer_in_nf4_is_its_weight_multiplied_out():
     assert isinstance(model["inner"], q.NF4Linear) and isinstance(model["classifier"], torch.nn.Linear)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("block", [4, 8, None])
+def test_any_number_of_bits_in_blocks(bits, block):
+    x = torch.randn(6, 16, generator=torch.Generator().manual_seed(bits))
+    before = x.clone()
+    found = q.rounded(x, bits, block)
+    size = block or 16
+    assert found.bits == bits + 32 / size and x.equal(before)
+    rows, back = x.view(-1, size), found.weight.view(-1, size)
+    step = (rows.amax(1) - rows.amin(1)) / (2**bits - 1)
+    assert ((rows - back).abs().amax(1) <= 0.51 * step + 4e-3).all()  # half a step, and 16 bits' rounding
+    assert all(len(row.unique()) <= 2**bits for row in back)
+
+
+def test_four_bits_in_blocks_of_32_are_q4_1():
+    x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    found, wanted = q.rounded(x, 4, 32), q.Q4_1.quantize(x)
+    assert found.bits == wanted.bits == 5
+    assert (found.weight - wanted.dequantize()).abs().mean() < 1e-3  # but for codes beside a tie
+    with pytest.raises(ValueError, match="bits"):
+        q.rounded(x, 9)
+    with pytest.raises(ValueError, match="whole blocks"):
+        q.rounded(x, 4, 24)
+    assert q.rounded(torch.full((2, 8), 0.5), 2).weight.equal(torch.full((2, 8), 0.5))
+
+
 # FP8 in blocks
 
 

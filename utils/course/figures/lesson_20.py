@@ -66,9 +66,7 @@ def memory(models: dict[str, sizes.Sizes], bits: float, tokens: int, users: int)
         axis.axvline(80 * count, color=plots.BLACK, linewidth=1, linestyle=":")
     for row, total in enumerate(w + c for w, c in zip(weights, caches)):
         axis.annotate(f" {total:,.0f} GB", (total, row), va="center", fontsize=9)
-    axis.set(
-        xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8 GPUs of 80 GB"
-    )
+    axis.set(xlim=(0, 1.15 * max(w + c for w, c in zip(weights, caches))), xlabel="gigabytes; dotted: 1, 2, 4, 8 GPUs of 80 GB")
     axis.set_title("What must lie in memory while it writes")
     figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

@@ -436,7 +436,7 @@ FAULTS = [
         "speculative.py",
         "(draws < ratio).long().cumprod(0)",
         "(draws < ratio).long()",
-        SPECULATIVE + "two_tokens_follow_the_joint_distribution_of_the_model_alone",
+        SPECULATIVE + "a_rejected_proposal_ends_the_pass",
     ),
     Fault("speculative.py", "self._cache.crop(length - self.length)", "pass", SPECULATIVE + "going_back_forgets"),
     Fault("speculative.py", "range(len(text) - size - 1, -1, -1)", "range(len(text) - size)", SPECULATIVE + "look_up"),

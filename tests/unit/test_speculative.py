@@ -51,6 +51,13 @@ def test_the_rule_by_hand():
     assert all(each[1] == 2 for each in kept if len(each) == 2)  # that one is drawn from the second row
 
 
+def test_a_rejected_proposal_ends_the_pass():
+    """The first of two can never stay, the second always would: it must not count."""
+    tokens, draft = torch.tensor([0, 1]), torch.eye(3)[:2]
+    target = torch.tensor([[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
+    assert speculative.verified(tokens, draft, target, torch.Generator().manual_seed(0)) == [2]
+
+
 def test_two_tokens_follow_the_joint_distribution_of_the_model_alone():
     model, draft, prompt = llama(0), llama(1, layers=1), [1, 2, 3]
     with torch.no_grad():

@@ -150,7 +150,7 @@ FAULTS = [
         "export/ollama.py",
         "if re.search(r'[\"\\r\\n]', text)",
         "if re.search(r'[\\r\\n]', text)",
-        EXPORT + "a_modelfile_comes_back",
+        EXPORT + "a_text_with_a_quotation_mark_stands_in_three",
     ),
     Fault("export/ollama.py", "len(text) >= 2 * len(mark) and", "", EXPORT + "a_modelfile_comes_back"),
     Fault("export/ollama.py", '"0.0.0.0": "127.0.0.1", ', "", EXPORT + "where_ollama_is_looked_for"),

@@ -589,3 +589,7 @@ def test_what_serve_is_given(files, tmp_path, monkeypatch):
         library.given("x.gguf")
     with pytest.raises(gguf.CannotExport, match="gpt2"):
         library.given(str(ROOT / "data" / "models" / "gpt-mini"))
+
+
+def test_a_text_with_a_quotation_mark_stands_in_three():
+    assert 'SYSTEM """Say "yes"."""' in str(Modelfile("./m.gguf", system='Say "yes".'))

@@ -44,10 +44,8 @@ MISTAKES = {
         (norm(f"wide * {SCALE} * weight.float()"), "back to the type of x"),
         (norm(f"(wide * {SCALE}).to(x.dtype)"), "The weight is missing"),
         (norm("(wide / (wide.square().mean(-1, keepdim=True).sqrt() + epsilon)).to(x.dtype) * weight"), "inside the root"),
-        (
-            norm("(wide * torch.rsqrt(wide.square().sum(-1, keepdim=True) + epsilon)).to(x.dtype) * weight"),
-            "and not their sum",
-        ),
+        (norm("torch.nn.functional.layer_norm(wide, wide.shape[-1:], eps=epsilon).to(x.dtype) * weight"), "that is LayerNorm"),
+        (norm("(wide * torch.rsqrt(wide.square().sum(-1, keepdim=True) + epsilon)).to(x.dtype) * weight"), "and not their sum"),
     ],
     "21.2": [
         (repeated("x.repeat(1, heads // x.shape[1], 1, 1)"), "repeated in place"),
@@ -63,6 +61,8 @@ MISTAKES = {
         (sizes(swiglu="2"), "three matrices"),
         (sizes(D="C // config.num_attention_heads"), "head_dim is given"),
         (sizes(cache="config.num_hidden_layers * config.num_key_value_heads * D * 2"), "Half of it"),
+        (sizes(cache="2 * config.num_hidden_layers * config.num_attention_heads * D * 2"), "has the heads of keys"),
+        (sizes().replace("return ", "return (").rstrip() + ")[::-1]\n", "The weights come first"),
     ],
     "21.4": [
         (moved("weight.view(heads, 2, D // 2, width).transpose(1, 2).reshape(rows, width)"), "the way back"),

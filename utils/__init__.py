@@ -6,7 +6,7 @@
     course         what a lesson runs on and shows: start, scorecard, exercises, figures, widgets, recorded runs
     alignment      preferences: log-probabilities of answers, Bradley-Terry, DPO, IPO, KTO, SimPO, ORPO; policy: REINFORCE, PPO
     pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
-    isolated       environments of their own for tools that need other versions: AutoTrain
+    isolated       environments of their own for tools that need other versions: AutoTrain, LitGPT
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
                    llama, classifier
     quantization   numbers in eight bits and in four: scales, zero points, blocks, NF4; layers that keep their weights so

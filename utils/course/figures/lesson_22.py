@@ -1,0 +1,43 @@
+"""The figures of lesson 22: LitGPT's losses, scores of all methods on two sets of rows, calls for help, a search's list."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from utils.course import plots
+from utils.metrics import Interval
+
+
+def losses(whole: dict[str, list], live: dict[str, list] | None):
+    """The recorded training, with the validation loss before it and after each epoch; the live steps over it."""
+    figure, axes = plots.figure(width=8, height=2.8)
+    axes.plot(range(1, len(whole["training"]) + 1), whole["training"], color=plots.BLUE, label="recorded, training")
+    steps = np.linspace(0, len(whole["training"]), len(whole["validation"]))
+    axes.plot(steps, whole["validation"], "s", color=plots.BLACK, label="recorded, validation")
+    if live:
+        axes.plot(range(1, len(live["training"]) + 1), live["training"], "o", color=plots.VERMILION, label="live, training")
+    axes.set(xlabel="step of eight rows", ylabel="loss on the answers", ylim=(0, None), title="LitGPT trains SmolLM2")
+    axes.legend()
+    return figure
+
+
+def two_sets(found: dict[str, dict[str, Interval]], label: str, title: str, guess: float | None = None):
+    """found: method -> {"test", "unseen"} -> interval. A panel for each set; a dotted line where guessing lies."""
+    figure, panels = plots.figure(columns=2, width=9.5, height=0.34 * len(found) + 1.1, sharey=True)
+    for axes, part, name in zip(panels, ("test", "unseen"), ("learned facts, new words", "facts never seen")):
+        plots.intervals(axes, {method: both[part] for method, both in found.items()}, special=("before", "after"))
+        axes.set(xlim=(0, 1.02), xlabel=label, title=f"{title}: {name}")
+        if guess is not None:
+            axes.axvline(guess, color="gray", linestyle=":")
+    return figure
+
+
+def nearest(question: str, names: list[str], likeness: list[float], right: int | None):
+    """The facts nearest to a question, the right one in another color."""
+    figure, axes = plots.figure(width=9, height=0.4 * len(names) + 0.8)
+    colors = [plots.VERMILION if place == right else plots.BLUE for place in range(len(names))]
+    axes.barh(range(len(names)), likeness, color=colors)
+    axes.set_yticks(range(len(names)), labels=[name if len(name) < 72 else name[:70] + " ..." for name in names], fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel="likeness (cosine) by MiniLM", title=plots.readable(question).replace("·", " ")[:90], xlim=(0, 1))
+    return figure

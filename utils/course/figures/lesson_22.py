@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from utils.course import plots
-from utils.metrics import Interval
+from utils.metrics import Interval, mean_interval
 
 
 def losses(whole: dict[str, list], live: dict[str, list] | None):
@@ -19,6 +19,14 @@ def losses(whole: dict[str, list], live: dict[str, list] | None):
     axes.set(xlabel="step of eight rows", ylabel="loss on the answers", ylim=(0, None), title="LitGPT trains SmolLM2")
     axes.legend()
     return figure
+
+
+def answer(right: dict[str, list[int]]):
+    """right: method -> 1 or 0 for each row, 140 of `test` and then 120 of `unseen`, six for each of 20 facts."""
+    names = {"search": "search (MiniLM)", "before": "before", "after": "after"}
+    parts = {"test": lambda one: one[:140], "unseen": lambda one: np.reshape(one[140:], (20, 6)).mean(1)}
+    found = {names[name]: {part: mean_interval(cut(one)) for part, cut in parts.items()} for name, one in right.items()}
+    return two_sets(found, "right fact of 160, 95 % interval", "Answering")
 
 
 def two_sets(found: dict[str, dict[str, Interval]], label: str, title: str, guess: float | None = None):

@@ -49,3 +49,13 @@ def nearest(question: str, names: list[str], likeness: list[float], right: int |
     axes.invert_yaxis()
     axes.set(xlabel="likeness (cosine) by MiniLM", title=plots.readable(question).replace("·", " ")[:90], xlim=(0, 1))
     return figure
+
+
+def calls(where_it_must: dict[str, Interval], where_it_need_not: dict[str, Interval]):
+    """Which share of the answers calls for help, where the reference does and where it does not."""
+    figure, panels = plots.figure(columns=2, width=9.5, height=0.34 * len(where_it_must) + 1.1, sharey=True)
+    titles = ("where it must: more is better", "where it need not: less is better")
+    for axes, found, title in zip(panels, (where_it_must, where_it_need_not), titles):
+        plots.intervals(axes, found, special=("before", "after"))
+        axes.set(xlim=(0, 1.02), xlabel="share that calls for help", title=title)
+    return figure

@@ -3,7 +3,7 @@
 from_litgpt           LitGPT's LoRA weights -> the names of `utils.lora` and PEFT
 losses                 the losses that LitGPT's log tells
 offered                six answers to each question, two of the wrong ones from the same topic
-answer_scores          the log-likelihood of each offered answer, per byte
+answer_scores, scored  the log-likelihood of each offered answer, per byte
 written                the greedy answers to prompts, in batches
 judged                 all that is recorded of a model: scores, answers, answers with a note in the prompt
 vectors                MiniLM's sentence vectors, of length 1
@@ -104,13 +104,19 @@ def prompt_of(tokenizer, question: str, note: str = "") -> str:
     return tokenizer.apply_chat_template([{"role": "user", "content": said}], tokenize=False, add_generation_prompt=True)
 
 
+def scored(model: nn.Module, tokenizer, rows: list[dict], answers: list[list[str]]) -> list[list[float]]:
+    """The scores of the answers that are offered to each row's question, rounded."""
+    prompts = [prompt_of(tokenizer, row["question"]) for row in rows]
+    found = [answer_scores(model, tokenizer, *both) for both in zip(prompts, answers, strict=True)]
+    return [[round(score, 4) for score in some] for some in found]
+
+
 def judged(model: nn.Module, tokenizer, rows: list[dict], answers: list[list[str]], notes: list[str]) -> dict[str, list]:
     """scores: of the answers offered to each row, rounded. written: its greedy answer. noted: the same with a note."""
     prompts = [prompt_of(tokenizer, row["question"]) for row in rows]
-    scores = [answer_scores(model, tokenizer, *both) for both in zip(prompts, answers, strict=True)]
     with_note = [prompt_of(tokenizer, row["question"], note) for row, note in zip(rows, notes, strict=True)]
     return {
-        "scores": [[round(score, 4) for score in some] for some in scores],
+        "scores": scored(model, tokenizer, rows, answers),
         "written": written(model, tokenizer, prompts),
         "noted": written(model, tokenizer, with_note),
     }

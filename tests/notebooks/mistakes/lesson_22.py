@@ -55,7 +55,10 @@ MISTAKES = {
     "22.4": [
         (shares(missed="len(must)"), "not by all rows"),
         (shares(alarms="max(len(must), 1)"), "divide by those three"),
-        (shares(missed="sum(must)"), "No row must call"),
-        (shares(alarms="(len(must) - sum(must))"), "No row may be a false alarm"),
+        (shares(alarms="max(sum(does), 1)"), "divide by those three"),
+        (
+            shares().replace("return missed / max(sum(must), 1), alarms", "return 1 - missed / max(sum(must), 1), alarms"),
+            "that share is 0",
+        ),
     ],
 }

@@ -26,15 +26,19 @@ def answer(right: dict[str, list[int]]):
     names = {"search": "search (MiniLM)", "before": "before", "after": "after"}
     parts = {"test": lambda one: one[:140], "unseen": lambda one: np.reshape(one[140:], (20, 6)).mean(1)}
     found = {names[name]: {part: mean_interval(cut(one)) for part, cut in parts.items()} for name, one in right.items()}
-    return two_sets(found, "right fact of 160, 95 % interval", "Answering")
+    return sets(found, "right fact of 160, 95 % interval")
 
 
-def two_sets(found: dict[str, dict[str, Interval]], label: str, title: str, guess: float | None = None):
-    """found: method -> {"test", "unseen"} -> interval. A panel for each set; a dotted line where guessing lies."""
-    figure, panels = plots.figure(columns=2, width=9.5, height=0.34 * len(found) + 1.1, sharey=True)
-    for axes, part, name in zip(panels, ("test", "unseen"), ("learned facts, new words", "facts never seen")):
-        plots.intervals(axes, {method: both[part] for method, both in found.items()}, special=("before", "after"))
-        axes.set(xlim=(0, 1.02), xlabel=label, title=f"{title}: {name}")
+TITLES = {"test": "learned facts, new words", "unseen": "facts never seen", "fair": "never seen, fair choice"}
+
+
+def sets(found: dict[str, dict[str, Interval]], label: str, guess: float | None = None):
+    """found: method -> "test", "unseen" ... -> interval. A panel for each set; a dotted line where guessing lies."""
+    parts = list(next(iter(found.values())))
+    figure, panels = plots.figure(columns=len(parts), width=9.5, height=0.34 * len(found) + 1.1, sharey=True)
+    for axes, part in zip(panels, parts):
+        plots.intervals(axes, {method: both[part] for method, both in found.items()}, special=("before", "after"), digits=0)
+        axes.set(xlim=(0, 1.02), xlabel=label, title=TITLES[part])
         if guess is not None:
             axes.axvline(guess, color="gray", linestyle=":")
     return figure
@@ -56,6 +60,6 @@ def calls(where_it_must: dict[str, Interval], where_it_need_not: dict[str, Inter
     figure, panels = plots.figure(columns=2, width=9.5, height=0.34 * len(where_it_must) + 1.1, sharey=True)
     titles = ("where it must: more is better", "where it need not: less is better")
     for axes, found, title in zip(panels, (where_it_must, where_it_need_not), titles):
-        plots.intervals(axes, found, special=("before", "after"))
+        plots.intervals(axes, found, special=("before", "after"), digits=0)
         axes.set(xlim=(0, 1.02), xlabel="share that calls for help", title=title)
     return figure

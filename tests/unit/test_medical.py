@@ -105,3 +105,22 @@ def test_scores_are_those_of_reading_each_answer_alone(llama):
         with torch.no_grad():
             logs = llama(ids).logits.log_softmax(-1)[0, 2:-1]
         assert score == pytest.approx((logs.gather(-1, ids[0, 3:, None]).sum() / len(answer)).item(), abs=1e-5)
+
+
+def test_vectors_stand_in_the_order_of_the_texts_and_know_no_padding():
+    config = transformers.BertConfig(
+        hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, vocab_size=99
+    )
+    torch.manual_seed(0)
+    encoder = transformers.BertModel(config).eval()
+
+    def tokenizer(texts, **_):
+        ids = [torch.tensor([ord(letter) - 30 for letter in text]) for text in texts]
+        ones = [torch.ones(len(one), dtype=torch.long) for one in ids]
+        pad = torch.nn.utils.rnn.pad_sequence
+        return {"input_ids": pad(ids, batch_first=True), "attention_mask": pad(ones, batch_first=True)}
+
+    texts = ["abcdef", "a", "xyz", "bc"]
+    found = medical.vectors(encoder, tokenizer, texts)
+    alone = [medical.vectors(encoder, tokenizer, [text])[0] for text in texts]
+    assert found == pytest.approx(torch.tensor(alone).numpy(), abs=1e-5) and (found**2).sum(1) == pytest.approx(1, abs=1e-5)

@@ -125,13 +125,15 @@ def judged(model: nn.Module, tokenizer, rows: list[dict], answers: list[list[str
 @torch.inference_mode()
 def vectors(encoder: nn.Module, tokenizer, texts: list[str]) -> np.ndarray:
     """The mean of MiniLM's vectors over a text's tokens, of length 1: (texts, C)."""
+    order = sorted(range(len(texts)), key=lambda k: len(texts[k]))  # texts of like length in a batch: less padding
     found = []
     for at in range(0, len(texts), 64):
-        inputs = tokenizer(texts[at : at + 64], padding=True, truncation=True, max_length=96, return_tensors="pt")
+        some = [texts[k] for k in order[at : at + 64]]
+        inputs = tokenizer(some, padding=True, truncation=True, max_length=96, return_tensors="pt")
         mask = inputs["attention_mask"][..., None]
         mean = (encoder(**inputs).last_hidden_state * mask).sum(1) / mask.sum(1)  # (B, T, C) -> (B, C)
         found.append(nn.functional.normalize(mean, dim=-1))
-    return torch.cat(found).numpy()
+    return torch.cat(found)[np.argsort(order)].numpy()
 
 
 def calls_for_help(text: str) -> bool:

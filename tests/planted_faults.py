@@ -34,11 +34,14 @@ TIES = "test_tokenization.py::test_training_equals_tokenizers_where_ties_and_ove
 DROPOUT = "test_transformer.py::test_dropout_stands_where_pytorch_has_it"
 BERT = "test_bert.py::test_"
 GAPS = "test_experiments.py::test_"
+EXPORT = "test_export.py::test_"
 ISOLATED = "test_isolated.py::test_"
 FINE_TUNING = "test_fine_tuning.py::test_"
 KEPT = "test_kept_steps.py::test_"
 SKILL = "test_old_skill.py::test_"
 TASTES = "test_tastes.py::test_"
+GRPO = "test_grpo.py::test_"
+REWARDED = "test_rewarded.py::test_"
 POLICY = "test_policy.py::test_"
 MIDDLES = "test_middles.py::test_"
 WRITTEN = "test_written.py::test_"
@@ -46,7 +49,11 @@ CONTINUATIONS = "test_continuations.py::test_"
 PREFERENCES = "test_preferences.py::test_"
 GPT = "test_gpt.py::test_"
 GENERATION = "test_generation.py::test_"
+SIZES = "test_sizes.py::test_"
+SPECULATIVE = "test_speculative.py::test_"
 LLAMA = "test_llama.py::test_"
+DEEPSEEK = "test_deepseek.py::test_"
+FP8 = "test_quantization.py::test_"
 FIRST_WEIGHTS = "test_parts.py::test_first_weights_"
 
 FAULTS = [
@@ -66,7 +73,314 @@ FAULTS = [
         "key=len)",
         "test_tokenization.py::test_special_tokens_are_found_only_when_allowed",
     ),
+    # --- export: the order of rows, what is left out, which tokens are shown, where a text ends
+    Fault(
+        "export/gguf.py",
+        "reshape(heads, 2, rows // heads // 2, columns)",
+        "reshape(heads, rows // heads // 2, 2, columns)",
+        EXPORT + "log_probabilities_equal_transformers",
+    ),
+    Fault(
+        "export/gguf.py",
+        '"attn_k": config.num_key_value_heads',
+        '"attn_k": config.num_attention_heads',
+        EXPORT + "other_llamas_equal_transformers",
+    ),
+    Fault("export/gguf.py", "(plain / scaled)", "(scaled / plain)", EXPORT + "other_llamas_equal_transformers"),
+    Fault(
+        "export/gguf.py",
+        'if name == "lm_head.weight" and config.tie_word_embeddings:',
+        'if name == "lm_head.weight":',
+        EXPORT + "other_llamas_equal_transformers",
+    ),
+    Fault(
+        "export/gguf.py",
+        '"mlp.gate_proj": "ffn_gate"',
+        '"mlp.gate_proj": "ffn_up"',
+        EXPORT + "log_probabilities_equal_transformers",
+    ),
+    Fault("export/gguf.py", 'if token["special"] else', "if True else", EXPORT + "special_tokens_have_their_kinds"),
+    Fault(
+        "export/gguf.py",
+        'return "smollm" if digits else "gpt-2"',
+        'return "gpt-2"',
+        EXPORT + "ways_to_cut_text_have_their_names",
+    ),
+    Fault(
+        "export/gguf.py",
+        'patterns[0] == PATTERNS["digits"] and not any(',
+        'patterns[0] == PATTERNS["digits"] or not any(',
+        EXPORT + "ways_to_cut_text_have_their_names",
+    ),
+    Fault(
+        "export/gguf.py",
+        "and begins == [tokenizer.bos_token_id]",
+        "and False",
+        EXPORT + "a_tokenizer_that_begins_with_a_token_says_so",
+    ),
+    Fault(
+        "export/gguf.py", "array.shape[-1] % BLOCK", "array.shape[0] % BLOCK", EXPORT + "rows_that_do_not_divide_into_blocks"
+    ),
+    Fault(
+        "export/gguf.py",
+        'chosen = of_embeddings if key in ("token_embd.weight", "output.weight") else',
+        "chosen =",
+        EXPORT + "what_stays_finer",
+    ),
+    Fault(
+        "export/gguf.py",
+        'if kind == "dynamic" or attention_factor != 1.0:',
+        'if kind == "dynamic":',
+        EXPORT + "other_models_are_refused",
+    ),
+    Fault("export/engine.py", "room if wanted < 0 else min(wanted, room)", "wanted", EXPORT + "the_context_is_kept_to"),
+    Fault(
+        "export/engine.py",
+        '"add_special": True',
+        '"add_special": False',
+        EXPORT + "a_tokenizer_that_begins_with_a_token_says_so",
+    ),
+    Fault(
+        "export/engine.py",
+        'return bool(show(choice["text"]) if',
+        'return bool(show(choice["text"]) and False if',
+        EXPORT + "writing_can_be_ended_and_limited",
+    ),
+    Fault(
+        "export/ollama.py",
+        "if re.search(r'[\"\\r\\n]', text)",
+        "if re.search(r'[\\r\\n]', text)",
+        EXPORT + "a_text_with_a_quotation_mark_stands_in_three",
+    ),
+    Fault("export/ollama.py", "len(text) >= 2 * len(mark) and", "", EXPORT + "a_modelfile_comes_back"),
+    Fault("export/ollama.py", '"0.0.0.0": "127.0.0.1", ', "", EXPORT + "where_ollama_is_looked_for"),
+    Fault("export/ollama.py", "urllib.request.ProxyHandler({})", "urllib.request.ProxyHandler()", EXPORT + "who_answers_there"),
+    Fault(
+        "export/conversation.py",
+        "certain = len(thinking) - _beginning(thinking)",
+        "certain = len(thinking)",
+        EXPORT + "thinking_is_told_from_the_answer_wherever_the_text_is_cut",
+    ),
+    Fault(
+        "export/conversation.py",
+        "elif not OPEN.startswith(start):",
+        "elif start:",
+        EXPORT + "thinking_is_told_from_the_answer_wherever_the_text_is_cut",
+    ),
+    Fault(
+        "export/conversation.py",
+        'enumerate(kept[:-1]) if message["role"]',
+        'reversed(list(enumerate(kept[:-1]))) if message["role"]',
+        EXPORT + "the_oldest_turns_make_room",
+    ),
+    Fault(
+        "export/conversation.py", "if think is False and known.can_think", "if False", EXPORT + "the_prompt_is_the_templates"
+    ),
+    Fault("export/requests.py", "and not isinstance(value, bool)", "", EXPORT + "a_request_that_cannot_be_met"),
+    Fault("export/requests.py", "parse_constant=_no_number", "", EXPORT + "a_body_that_is_none"),
+    Fault("export/requests.py", "except RecursionError:", "except MemoryError:", EXPORT + "a_body_that_is_none"),
+    Fault("export/library.py", "if not path.is_file() or path", "if True or path", EXPORT + "what_serve_is_given"),
     # --- GPT: weights by their names, padding takes no places, the last position sees all
+    # --- DeepSeek: latents, turned parts, experts and their groups, the bias, tokens ahead
+    Fault(
+        "models/deepseek.py",
+        "self.rotate(key, past)",
+        "self.rotate(key)",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "turned = self.rotate(turned, past)",
+        "turned = self.rotate(turned)",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "latent, key = self.latent_norm(latent), ",
+        "latent, key = latent, ",
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "causal_mask(length, past, device",
+        "causal_mask(length + past, 0, device",
+        DEEPSEEK + "the_cache_changes_nothing_and_equals_transformers_step_by_step",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "(self.absorb is None and past)",
+        "self.absorb is None",
+        DEEPSEEK + "where_nothing_is_said_a_cached_past_is_absorbed",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "query_size = config.head_size + config.rotate.head_size",
+        "query_size = config.head_size",
+        DEEPSEEK + "the_scale_is_that_of_both_parts",
+    ),
+    Fault(
+        "models/deepseek.py",
+        'scale *= yarn_attention_factor(theirs.rope_parameters["factor"], theirs.rope_parameters["mscale_all_dim"]) ** 2',
+        'scale *= yarn_attention_factor(theirs.rope_parameters["factor"], theirs.rope_parameters["mscale_all_dim"])',
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "keys, keys[..., : self.latent], *options",
+        "keys, keys[..., -self.latent :], *options",
+        DEEPSEEK + "absorbed_equals_naive_to_the_last_digits",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return mixed @ to_value.transpose(1, 2)",
+        "return mixed @ to_value.flip(0).transpose(1, 2)",
+        DEEPSEEK + "absorbed_equals_naive_to_the_last_digits",
+    ),
+    Fault("models/deepseek.py", "wanted.topk(2, -1)", "wanted.topk(1, -1)", DEEPSEEK + "groups_are_judged_by_their_two_best"),
+    Fault(
+        "models/deepseek.py",
+        "masked_fill(closed[..., None], -torch.inf)",
+        "masked_fill(closed[..., None], 0.0)",
+        DEEPSEEK + "negative_scores_with_their_bias_leave_closed_groups_closed",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "weights = scores.gather(-1, chosen)",
+        "weights = (scores + bias).gather(-1, chosen)",
+        DEEPSEEK + "the_bias_chooses_and_leaves_the_weights_alone",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return weights * config.routed_scale, chosen",
+        "return weights, chosen",
+        DEEPSEEK + "weights_are_normalized_then_scaled",
+    ),
+    Fault(
+        "models/deepseek.py", "if config.normalized:", "if True:", DEEPSEEK + "the_bias_chooses_and_leaves_the_weights_alone"
+    ),
+    Fault(
+        "models/deepseek.py",
+        "torch.sign(load.mean() - load)",
+        "torch.sign(load - load.mean())",
+        DEEPSEEK + "the_bias_goes_up_where_too_few_and_down_where_too_many",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "rate * torch.sign(",
+        "rate * (",
+        DEEPSEEK + "the_bias_goes_up_where_too_few_and_down_where_too_many",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "load.max() / load.mean() - 1",
+        "load.max() / load.mean()",
+        DEEPSEEK + "violation_is_what_the_busiest_has_too_much",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "            mixture.load.zero_()\n",
+        "",
+        DEEPSEEK + "balancing_makes_the_load_even_and_no_gradient_is_touched",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "        if self.training:\n",
+        "        if True:\n",
+        DEEPSEEK + "loads_are_counted_in_training_alone",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "number < config.dense_layers",
+        "number <= config.dense_layers",
+        DEEPSEEK + "logits_and_gradients_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "config.shared * config.expert_hidden",
+        "config.expert_hidden",
+        DEEPSEEK + "experts_are_a_weighted_sum_beside_the_shared",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "weights[token, slot, None]",
+        "weights[token, 0, None]",
+        DEEPSEEK + "experts_are_a_weighted_sum_beside_the_shared",
+    ),
+    Fault("models/deepseek.py", "mixture.bias = mixture.bias.float()", "pass", DEEPSEEK + "in_16_bits_the_bias_stays_in_32"),
+    Fault("models/deepseek.py", "pairs[:, ::2], pairs[:, 1::2]", "pairs", DEEPSEEK + "logits_and_gradients_equal_transformers"),
+    Fault("models/deepseek.py", "if interleaved and name", "if name", DEEPSEEK + "logits_and_gradients_equal_transformers"),
+    Fault(
+        "models/deepseek.py",
+        "self.embedding(ids[:, k:])",
+        "self.embedding(ids[:, :-k])",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "[self.embedding_norm(embedded), self.hidden_norm(hidden)]",
+        "[self.hidden_norm(hidden), self.embedding_norm(embedded)]",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "self.block(x, causal=True, caches=caches)",
+        "self.block(x, causal=False, caches=caches)",
+        DEEPSEEK + "no_later_token_changes_an_earlier_prediction",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "return self.final_norm(self.block",
+        "return (self.block",
+        DEEPSEEK + "prediction_modules_equal_transformers",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "ids[:, k:].flatten()) for k, logits",
+        "ids[:, 1 : ids.shape[1] - k + 1].flatten()) for k, logits",
+        DEEPSEEK + "the_loss_is_that_of_each_place_and_its_own_token",
+    ),
+    Fault(
+        "models/deepseek.py",
+        "torch.stack(losses[1:]).mean()",
+        "torch.stack(losses[1:]).sum()",
+        DEEPSEEK + "the_loss_is_that_of_each_place_and_its_own_token",
+    ),
+    Fault(
+        "positions.py",
+        "yarn_attention_factor(factor, weights[0]) / yarn",
+        "yarn_attention_factor(factor, weights[1]) / yarn",
+        "test_positions.py::test_yarns_attention_factor_with_weights_equals_transformers",
+    ),
+    Fault(
+        "quantization.py",
+        "filled = F.pad(x.detach().float(), (0, -x.shape[1] % columns, 0, -x.shape[0] % rows))",
+        "filled = F.pad(x.detach().float(), (-x.shape[1] % columns, 0, 0, -x.shape[0] % rows))",
+        FP8 + "fp8_of_weights_has_a_scale_for_each_square_also_at_the_edges",
+    ),
+    Fault(
+        "quantization.py",
+        "blocks.abs().amax((1, 3)) / torch.finfo(torch.float8_e4m3fn).max",
+        "blocks.abs().amax((1, 3)) / 240",
+        FP8 + "fp8_takes_the_nearest_number_of_each_tile",
+    ),
+    Fault(
+        "quantization.py",
+        "blocks.abs().amax((1, 3))",
+        "blocks.abs().amax()[None, None].expand(len(blocks), blocks.shape[2])",
+        FP8 + "an_outlier_spoils_its_own_tile_alone",
+    ),
+    Fault(
+        "quantization.py",
+        "FP8.quantize(x.flatten(0, -2), 1, block)",
+        "FP8.quantize(x.flatten(0, -2), block, block)",
+        FP8 + "a_layer_in_fp8_is_its_factors_multiplied_out",
+    ),
+    Fault(
+        "quantization.py",
+        "scale = torch.where(scale == 0, 1.0, scale)  # of zeros",
+        "scale = scale  # of zeros",
+        FP8 + "zeros_stay_zeros_in_fp8",
+    ),
     # --- Llama: heads of keys and values, the cosines and sines that are kept
     Fault(
         "models/llama.py", "key_value_heads=theirs.num_key_value_heads,", "", LLAMA + "logits_and_gradients_equal_transformers"
@@ -100,6 +414,37 @@ FAULTS = [
     ),
     Fault(
         "models/gpt.py", "type(module) not in PLAIN", "False", GPT + "the_short_way_is_left_where_a_module_does_something_else"
+    ),
+    # --- sizes: what a decoder costs
+    Fault("sizes.py", "(2 + self.gated)", "2", SIZES + "weights_are_those_of_the_model"),
+    Fault("sizes.py", "(self.heads + self.key_value_heads)", "2 * self.heads", SIZES + "weights_are_those_of_the_model"),
+    Fault("sizes.py", "(past + tokens)", "tokens", SIZES + "operations_are_those_that_pytorch_counts"),
+    Fault(
+        "sizes.py",
+        "self.key_value_heads * self.head_size * tokens * batch",
+        "self.heads * self.head_size * tokens * batch",
+        SIZES + "the_cache_takes_the_bytes_that_are_calculated",
+    ),
+    # --- speculative decoding: the rule, the cache, the drafts
+    Fault(
+        "speculative.py",
+        "left = (target[stay] - draft[stay]).clamp(min=0)",
+        "left = target[stay]",
+        SPECULATIVE + "the_rule_by_hand",
+    ),
+    Fault(
+        "speculative.py",
+        "(draws < ratio).long().cumprod(0)",
+        "(draws < ratio).long()",
+        SPECULATIVE + "a_rejected_proposal_ends_the_pass",
+    ),
+    Fault("speculative.py", "self._cache.crop(length - self.length)", "pass", SPECULATIVE + "going_back_forgets"),
+    Fault("speculative.py", "range(len(text) - size - 1, -1, -1)", "range(len(text) - size)", SPECULATIVE + "look_up"),
+    Fault(
+        "speculative.py",
+        "kept = kept[: kept.index(end_id) + 1]",
+        "pass",
+        SPECULATIVE + "it_ends_at_the_end_token_and_not_after_it",
     ),
     # --- generation: which tokens stay, who has ended, what is shown
     Fault(
@@ -644,6 +989,118 @@ FAULTS = [
         POLICY + "the_clip_by_hand",
     ),
     Fault("alignment/policy.py", ".square(), mask) / 2", ".square(), mask)", POLICY + "values_are_constants_of_the_advantages"),
+    Fault(
+        "alignment/grpo.py",
+        "None if real.all() else real)[:, -1]",
+        "None if real.all() else real)[:, 0]",
+        GRPO + "a_greedy_group_writes_what_a_rollout_writes",
+    ),
+    Fault(
+        "alignment/grpo.py", "_keep(caches, on)", "_keep(caches, rows)", GRPO + "a_greedy_group_writes_what_a_rollout_writes"
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "written[rows, place] = token",
+        "written[: len(rows), place] = token",
+        GRPO + "a_greedy_group_writes_what_a_rollout_writes",
+    ),
+    Fault(
+        "alignment/grpo.py", ".repeat_interleave(size)", ".repeat(size)", GRPO + "a_greedy_group_writes_what_a_rollout_writes"
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "sampling: Sampling = Sampling()",
+        "sampling: Sampling = Sampling(0.5)",
+        GRPO + "a_group_is_drawn_from_the_policy",
+    ),
+    Fault("alignment/grpo.py", "if place == 0 and", "if place == 1 and", GRPO + "what_never_stands_first_is_not_there"),
+    Fault(
+        "alignment/grpo.py",
+        "rewards.mean(1, keepdim=True)",
+        "rewards.mean()",
+        GRPO + "a_group_is_its_own_zero_and_its_own_scale",
+    ),
+    Fault(
+        "alignment/grpo.py", "rewards.std(1, keepdim=True)", "rewards.std()", GRPO + "a_group_is_its_own_zero_and_its_own_scale"
+    ),
+    Fault("alignment/grpo.py", "+ SPREAD_FLOOR) if", ") if", GRPO + "groups_all_alike_teach_nothing"),
+    Fault(
+        "alignment/grpo.py", "rewards.amax(1) > rewards.amin(1)", "rewards.amax(1) > 0", GRPO + "groups_all_alike_teach_nothing"
+    ),
+    Fault("alignment/grpo.py", ".clamp(-1, 0)", ".clamp(max=0)", GRPO + "a_long_answer_gets_dearer_in_the_buffer"),
+    Fault(
+        "alignment/grpo.py",
+        "advantages.detach()[:, None]",
+        "advantages[:, None]",
+        GRPO + "neither_advantages_nor_old_nor_reference_are_trained",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "variant.low, variant.high)",
+        "variant.high, variant.low)",
+        GRPO + "the_clip_stops_the_gradient_and_dapo_clips_higher",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        '(log_probs, reference.detach())["k3"]',
+        '(log_probs, reference.detach())["k2"]',
+        GRPO + "loss_and_gradient_are_trls",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "(log_probs, reference.detach())",
+        "(log_probs, reference)",
+        GRPO + "neither_advantages_nor_old_nor_reference_are_trained",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "return (sums / lengths).mean()",
+        "return sums.sum() / lengths.sum()",
+        GRPO + "the_three_means_by_hand",
+    ),
+    Fault("alignment/grpo.py", "return sums.mean() / longest", "return sums.sum() / longest", GRPO + "the_three_means_by_hand"),
+    Fault(
+        "alignment/grpo.py",
+        'if variant.per == "token" else len(rows)',
+        'if variant.per == "answer" else len(rows)',
+        GRPO + "parts_by_length_give_the_batch_its_loss",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "lengths.argsort(stable=True)",
+        "lengths.argsort(descending=True)",
+        GRPO + "parts_by_length_give_the_batch_its_loss",
+    ),
+    Fault(
+        "metrics.py",
+        "math.comb(drawn - right, k)",
+        "math.comb(drawn - right, 1)",
+        "test_metrics.py::test_pass_at_k_is_the_mean_over_all_sets",
+    ),
+    Fault(
+        "alignment/grpo.py",
+        "missing -= int(keep.sum())",
+        "missing -= len(keep)",
+        GRPO + "dynamic_sampling_draws_until_all_groups_teach",
+    ),
+    Fault(
+        "models/llama.py",
+        "theirs, ours = copy.deepcopy(like), self.state_dict()",
+        "theirs, ours = like, self.state_dict()",
+        "test_llama.py::test_weights_go_back_to_transformers",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "asked[row // each]",
+        "asked[row % len(asked)]",
+        REWARDED + "the_judge_reads_the_answers_alone_and_each_with_its_own_problem",
+    ),
+    Fault(
+        "small_models/rewarded.py",
+        "lambda step: 1 - step / settings",
+        "lambda step: 1 + step / settings",
+        REWARDED + "training_moves_a_copy_and_comes_out_the_same",
+    ),
     Fault(
         "experiments/tastes.py",
         "math.comb(rank, n - 1)",

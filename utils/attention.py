@@ -323,6 +323,12 @@ class KeyValueCache:
         self.length = end
         return self.keys, self.values
 
+    def crop(self, length: int) -> None:
+        """Forgets all positions after the first `length`. Raises ValueError where there are not so many."""
+        if not 0 <= length <= self.length:
+            raise ValueError(f"The cache holds {self.length} positions, and cannot be cut to {length}.")
+        self.length = length
+
     def keep(self, rows: Tensor) -> None:
         """The rows (K,) of the batch, in this order, are the new batch: in a beam search each goes on from one before it."""
         if self._keys is not None:

@@ -2,6 +2,7 @@
 
     bootstrap_interval                   how far a score would move on another test set of the same kind
     mean_interval, gain_interval         the same for a number per row: its mean, and the gain of one method over another
+    pass_at_k                            is one of k drawn answers right? from more answers than k
     ratio_interval                       the same for the ratio of two sums over the rows, such as bits a byte
     paired_bootstrap, mcnemar            is one model better than another, on the same rows?
     expected_calibration_error, reliability_curve           do the probabilities hold?
@@ -18,6 +19,7 @@ Nothing here draws a random number but from the generator or the seed that is ha
 
 import collections
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Sequence
 
@@ -100,6 +102,18 @@ def mean_interval(scores: Sequence[float], seed: int = 0) -> Interval:
     """The mean of a number per row, such as 1 where an answer is right, with its 95 % bootstrap interval over the rows."""
     scores, rows = numpy.asarray(scores, dtype=float), numpy.arange(len(scores))
     return bootstrap_interval(lambda _, drawn: scores[drawn].mean(), rows, rows, seed)
+
+
+def pass_at_k(right: int, drawn: int, k: int) -> float:
+    """The chance that at least one of k answers is right, from `drawn` answers to one problem, `right` of them right.
+
+    1 - C(drawn - right, k) / C(drawn, k), over all sets of k: unbiased, where 1 - (1 - right / drawn)^k is too low. Chen et
+    al., "Evaluating Large Language Models Trained on Code", 2021, arXiv 2107.03374, equation 1.
+    Raises ValueError for a k outside 1 ... drawn, or more right than drawn.
+    """
+    if not (1 <= k <= drawn and 0 <= right <= drawn):
+        raise ValueError(f"{right} of {drawn} answers right, k={k}: k goes from 1 to the answers drawn, right from 0.")
+    return 1 - math.comb(drawn - right, k) / math.comb(drawn, k)
 
 
 def ratio_interval(above: Sequence[float], below: Sequence[float], seed: int = 0) -> Interval:

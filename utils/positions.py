@@ -299,7 +299,15 @@ def yarn_frequencies(
     first, last = max(math.floor(pair(fast)), 0), min(math.ceil(pair(slow)), size - 1)
     ramp = ((torch.arange(size // 2) - first) / max(last - first, 0.001)).clamp(0, 1)  # 0: stays, 1: slowed
     plain = frequencies(size, base)
-    return plain * (1 - ramp) + plain / _checked(factor) * ramp, 0.1 * math.log(factor) + 1
+    return plain * (1 - ramp) + plain / _checked(factor) * ramp, yarn_attention_factor(factor)
+
+
+def yarn_attention_factor(factor: float, weight: float = 1.0) -> float:
+    """What YaRN multiplies sines and cosines by: 0.1 weight ln(factor) + 1. Transformers calls the weight mscale.
+
+    Raises ValueError for a factor below one. Source: section 3.4 of YaRN, with the weight 1.
+    """
+    return 0.1 * weight * math.log(_checked(factor)) + 1
 
 
 def llama3_frequencies(size: int, factor: float, trained: int, base: float = BASE, slow: float = 1, fast: float = 4) -> Tensor:
@@ -327,7 +335,10 @@ def rope_frequencies(
         "default": (),
         "linear": ("factor",),
         "dynamic": ("factor",),
-        "yarn": ("factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"),
+        "yarn": (
+            *("factor", "original_max_position_embeddings", "beta_fast", "beta_slow", "attention_factor"),
+            *("mscale", "mscale_all_dim"),
+        ),
         "llama3": ("factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"),
     }
     given = {name: value for name, value in parameters.items() if value is not None}
@@ -353,6 +364,9 @@ def rope_frequencies(
     found, attention_factor = yarn_frequencies(
         size, factor, trained, base, given.get("beta_fast", 32), given.get("beta_slow", 1)
     )
+    weights = given.get("mscale"), given.get("mscale_all_dim")
+    if all(weights):  # DeepSeek: the second one goes into the scale of all scores
+        attention_factor = yarn_attention_factor(factor, weights[0]) / yarn_attention_factor(factor, weights[1])
     return found, given.get("attention_factor", attention_factor)
 
 

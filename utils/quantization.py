@@ -1,4 +1,4 @@
-"""Numbers in eight bits and in four: whole numbers with a scale, or levels of a table.
+"""Numbers in eight bits, in four and in fewer: whole numbers with a scale, or levels of a table.
 
     Quantized      whole numbers with their scale and zero point; `dequantize` gives numbers back
     quantize       symmetric or with a zero point; one scale for the whole tensor, or one for each place of an axis
@@ -6,6 +6,8 @@
     Q4_1           four bits in blocks: 16 steps from the block's smallest number up, as in GGUF files
     NF4            four bits in blocks: 16 levels that are quantiles of the normal distribution, with double quantization
     NF4Linear      a frozen linear layer that keeps its weight so, and multiplies it out when it is called
+    rounded        any number of bits, in blocks of any size or a row at a time, multiplied out again
+    FP8            floating-point numbers of eight bits with a scale for each block, as DeepSeek-V3 multiplies in training
 
 Eight bits follow ONNX Runtime: symmetric weights in -127 .. 127, inputs in 0 .. 255 with a zero point, halves rounded to even
 (Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference", 2017, arXiv
@@ -184,6 +186,49 @@ class NF4:
         return 4 + (32 / self.block if self.mean is None else (8 + 32 / self.group) / self.block)
 
 
+@dataclasses.dataclass(frozen=True)
+class FP8:
+    """Floating point in eight bits: 4 of exponent and 3 of mantissa (E4M3), times a scale for each block.
+
+    The scale brings a block's largest absolute number to 448, the largest that there is; the smallest above zero is 1/512.
+    Source: DeepSeek-V3 Technical Report (2024, arXiv 2412.19437), section 3.3.
+    """
+
+    values: Tensor  # (rows, columns), float8_e4m3fn
+    scale: Tensor  # (blocks down, blocks across), float32
+    block: tuple[int, int]
+
+    @classmethod
+    def quantize(cls, x: Tensor, rows: int = 1, columns: int = 128) -> "FP8":
+        """x (n, m) in blocks of rows x columns; those at the edges are smaller. V3: 1 x 128 of inputs, 128 x 128 of weights.
+
+        Raises ValueError where x has other than two axes, is empty, or holds a number that is not finite.
+        """
+        if x.dim() != 2 or not x.numel() or not torch.isfinite(x).all():
+            raise ValueError(f"FP8 takes a matrix of finite numbers, not {tuple(x.shape)}: flatten the axes before the last.")
+        filled = F.pad(x.detach().float(), (0, -x.shape[1] % columns, 0, -x.shape[0] % rows))
+        blocks = filled.unflatten(1, (-1, columns)).unflatten(0, (-1, rows))  # (down, rows, across, columns)
+        scale = blocks.abs().amax((1, 3)) / torch.finfo(torch.float8_e4m3fn).max  # (down, across)
+        scale = torch.where(scale == 0, 1.0, scale)  # of zeros alone
+        values = (blocks / scale[:, None, :, None]).flatten(2).flatten(0, 1)[: x.shape[0], : x.shape[1]]
+        return cls(values.to(torch.float8_e4m3fn), scale, (rows, columns))
+
+    def dequantize(self) -> Tensor:
+        """(n, m), in 32 bits"""
+        scale = self.scale.repeat_interleave(self.block[0], 0).repeat_interleave(self.block[1], 1)
+        return self.values.float() * scale[: self.values.shape[0], : self.values.shape[1]]
+
+
+def fp8_linear(x: Tensor, weight: Tensor, block: int = 128) -> Tensor:
+    """x (..., in) W^T for a weight (out, in), as FP8 would give it -> (..., out), in 32 bits. No gradient passes.
+
+    Simulated: the factors are rounded to FP8 and multiplied out, the sums are of 32 bits. A GPU adds `block` products in its
+    tensor cores, with fewer bits, and V3 then adds these sums in 32.
+    """
+    inputs = FP8.quantize(x.flatten(0, -2), 1, block).dequantize()
+    return (inputs @ FP8.quantize(weight, block, block).dequantize().T).unflatten(0, x.shape[:-1])
+
+
 class _Product(torch.autograd.Function):
     """x W^T with a W in four bits: it is multiplied out for the product and again for the gradient, and never kept."""
 
@@ -226,3 +271,35 @@ def to_nf4(model: nn.Module, skip: tuple[str, ...] = ("lm_head", "classifier"), 
             parent, _, last = place.rpartition(".")
             setattr(model.get_submodule(parent), last, NF4Linear(module, **options))
     return model
+
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Any number of bits
+# ----------------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounded:
+    """A weight rounded in blocks, multiplied out again, with the bits a weight that storing it would cost."""
+
+    weight: Tensor
+    bits: float
+
+
+def rounded(x: Tensor, bits: int, block: int | None = None) -> Rounded:
+    """x (out, in) at 2 ** bits even steps from each block's smallest number to its largest; step and low in 16 bits.
+
+    block: numbers of one row that share step and low; None for the whole row. As Q4_1, of any size and number of bits.
+    Raises ValueError for bits outside 1 .. 8, or where the blocks do not fill whole rows.
+    """
+    if not 1 <= bits <= 8:
+        raise ValueError(f"bits={bits}: from 1 to 8.")
+    size = x.shape[-1] if block is None else block
+    if x.shape[-1] % size:
+        raise ValueError(f"Rows of {x.shape[-1]} numbers make no whole blocks of {size}.")
+    rows = _blocks(x, size)
+    low, most = rows.amin(1, keepdim=True), 2**bits - 1
+    step = ((rows.amax(1, keepdim=True) - low) / most).half().float()
+    low = low.half().float()
+    codes = ((rows - low) / torch.where(step == 0, 1.0, step)).round().clamp(0, most)
+    return Rounded((step * codes + low).view_as(x), bits + 2 * 16 / size)

@@ -71,8 +71,8 @@ def tiny(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_recipe_makes_a_model_and_its_batches(name):
     recipe = recipes.read(name)
-    if recipe.kind in ("heads", "adapter"):
-        pytest.skip("test_heads.py and test_rated.py have them")
+    if recipe.kind in ("heads", "adapter", "rewarded"):
+        pytest.skip("test_heads.py, test_rated.py and test_rewarded.py have them")
     if "from" in recipe.model or "from" in recipe.tokenizer:
         source = recipe.model.get("from") or recipe.tokenizer["from"]
         assert source in MODELS

@@ -117,3 +117,15 @@ def test_first_weights_give_an_even_guess():
     )
     logits = Llama(V, config)(batch())
     assert logits.std() < 0.2
+
+
+@pytest.mark.parametrize("changed", CHANGED[:2])
+def test_weights_go_back_to_transformers(changed):
+    theirs, ours = models(**changed)
+    before = {name: weight.clone() for name, weight in theirs.state_dict().items()}
+    with torch.no_grad():
+        for parameter in ours.parameters():
+            parameter.add_(0.1)
+    back = ours.to_hf(theirs)
+    torch.testing.assert_close(back(batch()).logits, ours(batch()), rtol=1e-5, atol=1e-8)
+    assert all(torch.equal(before[name], weight) for name, weight in theirs.state_dict().items()), "it is a copy"

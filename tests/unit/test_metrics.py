@@ -1,5 +1,6 @@
 """utils.metrics: equal to scikit-learn and SciPy where they have it; true of any input."""
 
+import itertools
 import math
 
 import numpy
@@ -243,3 +244,15 @@ def test_softened_is_the_softmax_and_stays_finite():
 def test_no_probabilities(call, fragment):
     with pytest.raises(ValueError, match=fragment):
         call()
+
+
+def test_pass_at_k_is_the_mean_over_all_sets():
+    for right in range(7):
+        answers = [1] * right + [0] * (6 - right)
+        for k in range(1, 7):
+            sets = list(itertools.combinations(answers, k))
+            assert metrics.pass_at_k(right, 6, k) == pytest.approx(sum(map(any, sets)) / len(sets))
+    assert metrics.pass_at_k(3, 12, 1) == 0.25
+    for right, drawn, k in ((1, 4, 5), (1, 4, 0), (5, 4, 2), (-1, 4, 2)):
+        with pytest.raises(ValueError, match="from 1 to"):
+            metrics.pass_at_k(right, drawn, k)

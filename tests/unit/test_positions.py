@@ -36,6 +36,7 @@ from utils.positions import (
     relative_position_bucket,
     rope_frequencies,
     sinusoidal,
+    yarn_attention_factor,
     yarn_frequencies,
 )
 
@@ -353,6 +354,15 @@ def assert_scaling_equals_transformers(kind, size, factor, trained, base, length
     assert my_factor == pytest.approx(attention_factor)
 
 
+@pytest.mark.parametrize("weights", [{"mscale": 0.707, "mscale_all_dim": 1.0}, {"mscale": 1.0}, {"mscale_all_dim": 1.0}])
+def test_yarns_attention_factor_with_weights_equals_transformers(weights):
+    parameters = scaled_parameters("yarn", 40.0, 64, 1e4) | weights
+    config = LlamaConfig(
+        hidden_size=32, num_attention_heads=2, max_position_embeddings=64 * 40, rope_parameters=dict(parameters)
+    )
+    assert rope_frequencies(16, parameters)[1] == pytest.approx(ROPE_INIT_FUNCTIONS["yarn"](config)[1])
+
+
 SIZES = st.sampled_from([16, 48, 64, 128])
 BASES = st.sampled_from([1e4, 1e5, 5e5, 1e6])
 FACTORS = st.floats(1.5, 32)
@@ -415,8 +425,9 @@ def test_bad_scalings():
         (lambda: ntk_frequencies(2, 4), "4 or more"),
         (lambda: yarn_frequencies(8, 4, 1), "training texts"),
         (lambda: llama3_frequencies(8, 4, 0), "training texts"),
+        (lambda: yarn_attention_factor(0.5), "1 or more"),
         (lambda: rope_frequencies(8, {"rope_type": "longrope", "factor": 4.0}), "ROPE_INIT_FUNCTIONS"),
-        (lambda: rope_frequencies(8, {"rope_type": "yarn", "factor": 4.0, "mscale": 1.0}), "mscale"),
+        (lambda: rope_frequencies(8, {"rope_type": "yarn", "factor": 4.0, "truncate": False}), "truncate"),
         (lambda: rope_frequencies(8, {"rope_type": "dynamic", "factor": 4.0}), "longest"),
         (lambda: RotaryPositions(16, frequencies=torch.ones(4)), "has 8 pairs"),
     ):

@@ -142,3 +142,86 @@ def test_a_layer_in_nf4_is_its_weight_multiplied_out():
     torch.testing.assert_close(x.grad, 2 * y.detach() @ packed.weight)
     model = q.to_nf4(torch.nn.ModuleDict({"inner": torch.nn.Linear(64, 2), "classifier": torch.nn.Linear(64, 2)}))
     assert isinstance(model["inner"], q.NF4Linear) and isinstance(model["classifier"], torch.nn.Linear)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("block", [4, 8, None])
+def test_any_number_of_bits_in_blocks(bits, block):
+    x = torch.randn(6, 16, generator=torch.Generator().manual_seed(bits))
+    before = x.clone()
+    found = q.rounded(x, bits, block)
+    size = block or 16
+    assert found.bits == bits + 32 / size and x.equal(before)
+    rows, back = x.view(-1, size), found.weight.view(-1, size)
+    step = (rows.amax(1) - rows.amin(1)) / (2**bits - 1)
+    assert ((rows - back).abs().amax(1) <= 0.51 * step + 4e-3).all()  # half a step, and 16 bits' rounding
+    assert all(len(row.unique()) <= 2**bits for row in back)
+
+
+def test_four_bits_in_blocks_of_32_are_q4_1():
+    x = torch.randn(8, 64, generator=torch.Generator().manual_seed(0))
+    found, wanted = q.rounded(x, 4, 32), q.Q4_1.quantize(x)
+    assert found.bits == wanted.bits == 5
+    assert (found.weight - wanted.dequantize()).abs().mean() < 1e-3  # but for codes beside a tie
+    with pytest.raises(ValueError, match="bits"):
+        q.rounded(x, 9)
+    with pytest.raises(ValueError, match="whole blocks"):
+        q.rounded(x, 4, 24)
+    assert q.rounded(torch.full((2, 8), 0.5), 2).weight.equal(torch.full((2, 8), 0.5))
+
+
+# FP8 in blocks
+
+
+def codes():
+    """All numbers of E4M3 that are finite, rising."""
+    bits = torch.arange(256, dtype=torch.uint8).view(torch.float8_e4m3fn).float()
+    return bits[torch.isfinite(bits)].sort().values
+
+
+def test_fp8_takes_the_nearest_number_of_each_tile():
+    x = torch.randn(6, 40, generator=torch.Generator().manual_seed(0)) * torch.logspace(-3, 3, 40)
+    found = q.FP8.quantize(x, 1, 8)
+    assert found.values.dtype == torch.float8_e4m3fn and found.scale.shape == (6, 5)
+    for row in range(6):
+        for tile in range(5):
+            part = x[row, 8 * tile : 8 * tile + 8]
+            scale = part.abs().max() / 448
+            nearest = codes()[(part[:, None] / scale - codes()).abs().argmin(1)] * scale
+            torch.testing.assert_close(found.dequantize()[row, 8 * tile : 8 * tile + 8], nearest)
+
+
+def test_fp8_of_weights_has_a_scale_for_each_square_also_at_the_edges():
+    weight = torch.randn(5, 7, generator=torch.Generator().manual_seed(0))
+    found = q.FP8.quantize(weight, 2, 3)
+    assert found.scale.shape == (3, 3) and found.values.shape == weight.shape
+    torch.testing.assert_close(found.scale[2, 1], weight[4:, 3:6].abs().max() / 448)
+    torch.testing.assert_close(found.scale[0, 2], weight[:2, 6:].abs().max() / 448)
+    assert ((found.dequantize() - weight).abs() <= weight.abs() / 16 + found.scale.max() / 1024).all()  # 3 bits of mantissa
+
+
+def test_zeros_stay_zeros_in_fp8():
+    assert q.FP8.quantize(torch.zeros(2, 4)).dequantize().tolist() == torch.zeros(2, 4).tolist()
+
+
+def test_a_layer_in_fp8_is_its_factors_multiplied_out():
+    draws = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(2, 3, 16, generator=draws), torch.randn(10, 16, generator=draws)
+    wanted = q.FP8.quantize(x.view(6, 16), 1, 8).dequantize() @ q.FP8.quantize(weight, 8, 8).dequantize().T
+    found = q.fp8_linear(x, weight, block=8)
+    torch.testing.assert_close(found, wanted.view(2, 3, 10))
+    assert 0.005 < (found - x @ weight.T).norm() / (x @ weight.T).norm() < 0.05
+    assert not torch.equal(found, q.fp8_linear(x, weight, block=16))
+
+
+def test_an_outlier_spoils_its_own_tile_alone():
+    x = torch.full((1, 256), 0.01)
+    x[0, 5] = 3000.0
+    error = (q.FP8.quantize(x).dequantize() - x).abs()[0] / x[0]
+    assert error[128:].max() < 0.07 and error[6:128].min() > 0.3
+
+
+@pytest.mark.parametrize("x", [torch.ones(3), torch.ones(2, 2, 2), torch.ones(0, 4), torch.tensor([[1.0, torch.inf]])])
+def test_what_fp8_cannot_hold_is_refused(x):
+    with pytest.raises(ValueError, match="matrix of finite numbers"):
+        q.FP8.quantize(x)

@@ -1,1 +1,1 @@
-"""Learning from preferences and rewards: preferences (Bradley-Terry, DPO and its kin), policy (REINFORCE, PPO)."""
+"""Learning from preferences and rewards: preferences (Bradley-Terry, DPO and its kin), policy (REINFORCE, PPO), grpo."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from utils import isolated, lessons
 from utils.cli import environment
 from utils.data import hub
+from utils.export import ollama
 from utils.io import ROOT, CommandError, DamagedFile, child_environment, say, setting
 
 VERDICT = 30  # width of the column
@@ -51,6 +52,7 @@ def examine() -> None:
         ("Tools", tools(python)),
         ("Device", known.get("device") or device_without_torch()),
         ("Hub", hub_state(known.get("hub"))),
+        ("Ollama", ollama_state()),
     ]:
         say(f"{name:<10} {value}")
     say("")
@@ -121,6 +123,16 @@ def hub_state(reachable: bool | None) -> str:
     if reachable is None:
         reachable = hub.reachable()
     return "reachable" if reachable else "not reachable: the lessons use what comes with the course"
+
+
+def ollama_state() -> str:
+    """Whether Ollama answers on this machine, or where OLLAMA_HOST says."""
+    if found := ollama.find():
+        if found.is_real:
+            return f"{found.version} answers at {found.address}"
+        return f"the course's own server answers at {found.address}; Ollama itself does not"
+    where = "is installed and does not answer: `ollama serve` starts it" if shutil.which("ollama") else "does not answer here"
+    return f"{where}; `python -m utils serve` is the course's stand-in"
 
 
 def row(lesson: lessons.Lesson, total: float, free: float) -> str:

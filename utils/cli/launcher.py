@@ -119,6 +119,9 @@ def make_parser() -> tuple[argparse.ArgumentParser, list[str]]:
     command.add_argument("--device", choices=("cpu", "cuda", "mps"), help="default: the best one here")
     command.add_argument("--out", type=Path, metavar="FOLDER", help="default: my_course/models/NAME")
     command.add_argument("--fresh", action="store_true", help="throw away a training that is there and begin anew")
+    command = add("serve", serve, "serves a model on this machine with Ollama's interface and OpenAI's", installed=True)
+    command.add_argument("model", nargs="?", default="smollm2", metavar="MODEL", help="a name, a .gguf file or a folder")
+    command.add_argument("--port", type=port, default=0, metavar="N", help="of 127.0.0.1; default: a free one")
     command = add("pretrain", pretrain_gpt, "trains a GPT from nothing, on one device or many", installed=True)
     command.add_argument("--data", choices=pretrain.DATA, default="stories", help="default: stories")
     command.add_argument("--size", choices=list(pretrain.SIZES), default="mini", help="default: mini, two minutes on a CPU")
@@ -152,6 +155,13 @@ def positive(text: str) -> float:
     if not 0 < number < float("inf"):
         raise ValueError
     return number
+
+
+def port(text: str) -> int:
+    """The number of a port, for argparse."""
+    if not 0 <= int(text) < 65536:
+        raise ValueError
+    return int(text)
 
 
 def whole(text: str) -> int:
@@ -228,6 +238,19 @@ def train(options: argparse.Namespace) -> None:
     from utils.small_models import trainer
 
     trainer.train(options.name, options.minutes, options.out, options.fresh)
+
+
+def serve(options: argparse.Namespace) -> None:
+    from utils.data.catalog import NotHere
+    from utils.export import library, server
+
+    if options.model in library.AS_FILE and options.model not in library.names():
+        bring_packages([lessons.find(25)])
+    try:
+        name, path = library.given(options.model)
+        server.serve({name: path}, options.port)
+    except (NotHere, ValueError) as error:
+        raise error if isinstance(error, CommandError) else CommandError(str(error)) from None
 
 
 def pretrain_gpt(options: argparse.Namespace) -> None:

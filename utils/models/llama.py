@@ -1,12 +1,14 @@
 """Llama: GPT's decoder with RMSNorm, SwiGLU, rotated queries and keys, shared heads of keys and values, and no biases.
 
-    Llama   ids (B, T) -> logits (B, T, V); from_hf takes the weights of a LlamaForCausalLM, SmolLM2's among them
+    Llama   ids (B, T) -> logits (B, T, V); from_hf takes the weights of a LlamaForCausalLM, SmolLM2's among them, and
+            to_hf gives them back
 
 Sources: Touvron et al., "LLaMA: Open and Efficient Foundation Language Models" (2023, arXiv 2302.13971), section 2.2; grouped
 queries since Llama 2's largest (Touvron et al. 2023, arXiv 2307.09288); the scaled rotation of Llama 3.1 (Grattafiori et al.
 2024, arXiv 2407.21783). Mistral and SmolLM2 are the same model with other sizes.
 """
 
+import copy
 import dataclasses
 import re
 
@@ -53,6 +55,12 @@ class Llama(DecoderOnly):
         weights = {_own_name(name): weight for name, weight in theirs.state_dict().items()}
         model.load_state_dict(weights)
         return model.eval()
+
+    def to_hf(self, like: nn.Module) -> nn.Module:
+        """A copy of `like`, a LlamaForCausalLM of the same sizes, with this model's weights; in evaluation mode."""
+        theirs, ours = copy.deepcopy(like), self.state_dict()
+        theirs.load_state_dict({name: ours[_own_name(name)] for name in theirs.state_dict()})
+        return theirs.eval()
 
 
 def config_of(theirs) -> Config:

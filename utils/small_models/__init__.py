@@ -12,5 +12,6 @@ scores             what the models can do, measured on held-out inputs
 fine_tuning_gain   what a pretrained encoder is worth to another task
 heads              three heads on a pretrained encoder: sentiment, topic, named entities
 rated              the teacher of lessons 9 and 10: MiniLM fine-tuned by LoRA on film sentences
+rewarded           GRPO: a model that goes on from another, with rewards by a program
 cards              the cards in the models' folders
 """

@@ -76,6 +76,13 @@ def with_notes(file: Path, card: str) -> str:
 
 def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
     figure, axes = plots.figure(width=6, height=3.2)
+    if recipe.kind == "rewarded":
+        for number, name in enumerate(("right", "thinks")):
+            axes.plot([row["step"] for row in log], [row[name] for row in log], color=plots.COLORS[number], label=name)
+        axes.set(xlabel="step", ylabel="share of the drawn answers", title=recipe.name, ylim=(0, 1.02))
+        axes.legend(frameon=False)
+        figure.savefig(file, dpi=80, metadata={"Software": None})
+        return
     axes.plot([row["step"] for row in log], [row["loss"] for row in log], color=plots.COLORS[0], label="training")
     held_out = [row for row in log if "validation_loss" in row]
     axes.plot(
@@ -92,7 +99,6 @@ def _draw_curve(recipe: Recipe, log: list[dict], file: Path) -> None:
 
 
 def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, million: float) -> str:
-    held_out = [row["validation_loss"] for row in log if "validation_loss" in row]
     versions = ", ".join(f"{package} {version}" for package, version in run["versions"].items())
     command = f"python -m utils train {recipe.name}"
     lines = [
@@ -108,9 +114,9 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, million: f
         f"| read | {_read(recipe, run['steps'])} |",
         f"| training | {run['steps']:,} steps{_tokens(recipe, run)}, {log[-1]['seconds'] / 60:.0f} minutes |",
         f"| machine | {run['device']}, {run['machine']}, Python {run['python']}, {versions}, {run['date']} |",
-        f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |",
+        _end(recipe, log),
         "",
-        "![The loss over the steps](curve.png)",
+        f"![{'What was right' if recipe.kind == 'rewarded' else 'The loss'} over the steps](curve.png)",
         "",
         "## What it can do",
         "",
@@ -128,7 +134,18 @@ def _card(recipe: Recipe, run: dict, log: list[dict], measured: dict, million: f
     return "\n".join(lines)
 
 
+def _end(recipe: Recipe, log: list[dict]) -> str:
+    if recipe.kind == "rewarded":
+        last = log[-5:]
+        right, tokens = (sum(row[name] for row in last) / len(last) for name in ("right", "tokens"))
+        return f"| drawn answers, last five steps | {right:.0%} right, {tokens:.0f} tokens long |"
+    held_out = [row["validation_loss"] for row in log if "validation_loss" in row]
+    return f"| loss at the end | {log[-1]['loss']:.3f} nats a token in training, {held_out[-1]:.3f} held out |"
+
+
 def _read(recipe: Recipe, steps: int) -> str:
+    if recipe.kind == "rewarded":
+        return "sums without solutions; what it wrote itself, judged by a program"
     if recipe.shapes:
         pairs: dict[str, float] = {}
         for shape, batches in zip(recipe.shapes, _batches(recipe.shapes, steps), strict=True):
@@ -155,6 +172,8 @@ def _batches(shapes: list[dict], steps: int) -> list[float]:
 
 
 def _tokens(recipe: Recipe, run: dict) -> str:
+    if recipe.kind == "rewarded":
+        return f" of {recipe.training['prompts']} sums with {recipe.training['answers']} answers each"
     if recipe.shapes:
         batches = _batches(recipe.shapes, run["steps"])
         pairs = sum(count * shape["rows"] for count, shape in zip(batches, recipe.shapes, strict=True))

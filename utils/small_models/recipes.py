@@ -12,15 +12,15 @@ from pathlib import Path
 from utils.io import ROOT, CommandError
 
 FOLDER = ROOT / "data" / "models"
-KINDS = ("adapter", "causal", "chat", "heads", "masked", "text-to-text")
+KINDS = ("adapter", "causal", "chat", "heads", "masked", "rewarded", "text-to-text")
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What makes a model.
 
-    kind: "causal", "chat" (a causal model that goes on from another), "masked", "text-to-text", "heads" (see `heads`), or
-    "adapter" (see `rated`).
+    kind: "causal", "chat" (a causal model that goes on from another), "masked", "text-to-text", "heads" (see `heads`),
+    "adapter" (see `rated`), or "rewarded" (see `rewarded`).
     training: steps, batch_size, window, learning_rate, warmup, seed. mixture: kind of text -> its share. shapes and
     written: of a text-to-text model, see `sequence_pairs.Pairs`. tokenizer: how it is trained, or {"from": name} for another
     model's. model: the class of Transformers, its configuration's class and fields, or {"from": name} to go on from

@@ -135,6 +135,10 @@ def _chat(model, tokenizer, count: int) -> dict:
 
 
 def _llama(model, tokenizer, count: int) -> dict:
+    return _sums(model, tokenizer, count) | _stories(model, tokenizer, count) | _documentation(model, tokenizer)
+
+
+def _sums(model, tokenizer, count: int) -> dict:
     rng = Random("sums")
     problems = [arithmetic.draw(rng, level=4, held_out=True) for _ in range(2 * count)]
     greedy = [
@@ -153,7 +157,12 @@ def _llama(model, tokenizer, count: int) -> dict:
     scores["sums_right_when_thinking"] = [mean([j.right for j in judged if j.thinks] or [0.0]) for judged in by_seed]
     scores["sums_right_at_once"] = [mean([j.right for j in judged if not j.thinks] or [0.0]) for judged in by_seed]
     scores["sums_formatted"] = [mean(j.formatted for j in judged) for judged in by_seed]
-    return scores | _stories(model, tokenizer, count) | _documentation(model, tokenizer)
+    return scores
+
+
+def _reasoner(model, tokenizer, count: int) -> dict:
+    """Without what it answers at once: that are too few sums to say anything."""
+    return {name: value for name, value in _sums(model, tokenizer, count).items() if name != "sums_right_at_once"}
 
 
 @torch.no_grad()
@@ -255,4 +264,11 @@ def _continued(pairs: list[tuple[str, str]], found: list[str]) -> dict:
     return {"continue_sentences_accepted": accepted / max(1, total), "continue_that_agree": mean(agree)}
 
 
-MEASURES = {"gpt-mini": _gpt, "gpt-mini-chat": _chat, "llama-mini": _llama, "bert-mini": _bert, "t5-mini": _t5}
+MEASURES = {
+    "gpt-mini": _gpt,
+    "gpt-mini-chat": _chat,
+    "llama-mini": _llama,
+    "llama-mini-reasoner": _reasoner,
+    "bert-mini": _bert,
+    "t5-mini": _t5,
+}

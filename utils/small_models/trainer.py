@@ -156,6 +156,8 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
         if minutes is not None:
             raise CommandError(f"{name} takes a few minutes and is trained whole. Leave --minutes out.")
         return (heads if recipe.kind == "heads" else rated).train(recipe, folder)
+    if recipe.kind == "rewarded" and minutes is not None:
+        raise CommandError(f"{name} takes a few minutes and is trained whole. Leave --minutes out.")
     try:
         device = detect_device()
         set_threads()
@@ -169,6 +171,9 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
         say(f"{recipes.shown(folder)} holds a complete {name}. To train it anew: python -m utils train {name} --fresh")
         return folder
     model = model_for(recipe, tokenizer).to(device)
+    if recipe.kind == "rewarded":
+        _reward(recipe, run, model, tokenizer, folder)
+        return folder
     if device == "cpu":
         model.set_attn_implementation("eager")  # compiled, faster there than the fused attention
     if run["steps"] is None:
@@ -178,6 +183,15 @@ def train(name: str, minutes: float | None = None, out: Path | None = None, fres
     _train(recipe, run, model, tokenizer, folder, device)
     _finish(recipe, run, model, tokenizer, folder)
     return folder
+
+
+def _reward(recipe: Recipe, run: dict, model: nn.Module, tokenizer, folder: Path) -> None:
+    """GRPO, whole and at once: on the CPU, so that it comes out the same."""
+    from utils.small_models import rewarded
+
+    trained, rows = rewarded.train(recipe.training, model.cpu(), tokenizer)
+    write_atomically(folder / "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows).encode())
+    _finish(recipe, run, trained, tokenizer, folder)
 
 
 def _announce(recipe: Recipe, run: dict, model: nn.Module, device: str) -> None:
@@ -196,7 +210,7 @@ def _finish(recipe: Recipe, run: dict, model, tokenizer, folder: Path) -> None:
         say("Measuring what it can do, for its card ...")
         cards.write(recipe.name, folder)
     write_json(folder / "run.json", run | {"complete": True})
-    (folder / "checkpoint.pt").unlink()
+    (folder / "checkpoint.pt").unlink(missing_ok=True)
     say(f"Saved in {recipes.shown(folder)}.")
 
 

@@ -36,6 +36,8 @@ MISTAKES = {
         (labels("(prompt + answer)[:longest]"), "the model shall not learn to ask"),
         (labels("answer[:longest]"), "The prompt keeps its places"),
         (labels("[-100] * len(prompt) + answer"), "Cut the whole row"),
+        (labels("[-100] * len(prompt) + answer[: longest - len(prompt)]"), "A prompt longer than"),
+        (labels("[-100] * 2 + answer[: longest - 2]"), "A prompt"),
     ],
     "22.2": [
         (likeliest("sum(some)"), "divide each sum by its bytes"),
@@ -54,11 +56,11 @@ MISTAKES = {
     ],
     "22.4": [
         (shares(missed="len(must)"), "not by all rows"),
-        (shares(alarms="max(len(must), 1)"), "divide by those three"),
-        (shares(alarms="max(sum(does), 1)"), "divide by those three"),
+        (shares(alarms="max(len(must), 1)"), "divide by those four"),
+        (shares(alarms="max(sum(does), 1)"), "divide by those four"),
         (
             shares().replace("return missed / max(sum(must), 1), alarms", "return 1 - missed / max(sum(must), 1), alarms"),
-            "that share is 0",
+            "the share of calls that were made",
         ),
     ],
 }

@@ -29,6 +29,7 @@ def answer(right: dict[str, list[int]]):
     return sets(found, "right fact of 160, 95 % interval")
 
 
+MODELS = ("before", "after", "after, with a note")  # drawn in colors of their own; the others are searches and programs
 TITLES = {"test": "learned facts, new words", "unseen": "facts never seen", "fair": "never seen, fair choice"}
 
 
@@ -37,8 +38,8 @@ def sets(found: dict[str, dict[str, Interval]], label: str, guess: float | None 
     parts = list(next(iter(found.values())))
     figure, panels = plots.figure(columns=len(parts), width=9.5, height=0.34 * len(found) + 1.1, sharey=True)
     for axes, part in zip(panels, parts):
-        plots.intervals(axes, {method: both[part] for method, both in found.items()}, special=("before", "after"), digits=0)
-        axes.set(xlim=(0, 1.02), xlabel=label, title=TITLES[part])
+        plots.intervals(axes, {method: both[part] for method, both in found.items()}, special=MODELS, digits=0)
+        axes.set(xlim=(-0.02, 1.02), xlabel=label, title=TITLES[part])
         if guess is not None:
             axes.axvline(guess, color="gray", linestyle=":")
     return figure
@@ -60,6 +61,6 @@ def calls(where_it_must: dict[str, Interval], where_it_need_not: dict[str, Inter
     figure, panels = plots.figure(columns=2, width=9.5, height=0.34 * len(where_it_must) + 1.1, sharey=True)
     titles = ("where it must: more is better", "where it need not: less is better")
     for axes, found, title in zip(panels, (where_it_must, where_it_need_not), titles):
-        plots.intervals(axes, found, special=("before", "after"), digits=0)
-        axes.set(xlim=(0, 1.02), xlabel="share that calls for help", title=title)
+        plots.intervals(axes, found, special=MODELS, digits=0)
+        axes.set(xlim=(-0.02, 1.02), xlabel="share that calls for help", title=title)
     return figure

@@ -8,7 +8,7 @@
                    grpo: groups, advantages, the loss of GRPO, Dr. GRPO and DAPO
     export         gguf: a Llama as a file for other engines; engine: llama.cpp; ollama: Modelfiles; server: the course's own
     pretraining    the training loop as a Lightning module: packed files, callbacks, exact resume, several processes
-    isolated       environments of their own for tools that need other versions: AutoTrain
+    isolated       environments of their own for tools that need other versions: AutoTrain, LitGPT
     models         whole models from the parts: transformer (encoder-decoder, encoder-only, decoder-only), bert, t5, gpt,
                    llama, deepseek, classifier
     quantization   numbers in eight bits, four and fewer: scales, zero points, blocks, NF4, FP8; layers that keep them so

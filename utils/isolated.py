@@ -76,7 +76,14 @@ TOOLS = {
         check="import autotrain.cli.autotrain, autotrain.trainers.seq2seq.params, seqeval.metrics, peft",
         megabytes=330,
         lessons=frozenset({15}),
-    )
+    ),
+    "litgpt": Tool(
+        name="litgpt",
+        title="LitGPT",
+        check="import litgpt.__main__, lightning.fabric, jsonargparse, docstring_parser, typeshed_client",
+        megabytes=11,
+        lessons=frozenset({22}),
+    ),
 }
 
 

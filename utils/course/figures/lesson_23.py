@@ -14,14 +14,20 @@ def answer(numbers: dict[str, int], layers: int, runs: dict):
     """Bytes of cache a token by scheme, in 16 bits, and the mean violation of each arm over the steps."""
     figure, (left, right) = plots.figure(columns=2, width=11, height=3.6)
     kib = [2 * layers * count / 1024 for count in numbers.values()]
-    bars = left.barh(list(numbers), kib, color=[SCHEME_COLORS[name[:3]] for name in numbers])
-    left.bar_label(bars, labels=[f" {value:,.0f} KiB" for value in kib])
+    left.scatter(kib, list(numbers), s=90, color=[SCHEME_COLORS[name[:3]] for name in numbers])
+    for name, value in zip(numbers, kib):
+        left.annotate(f"   {value:,.0f} KiB", (value, name), va="center")
     left.set(xscale="log", xlim=(10, 4e4), xlabel="KiB of cache a token, log scale", title="latent attention keeps little")
     left.invert_yaxis()
     for arm, color in ARM_COLORS.items():
         means = torch.tensor([run["violations"] for run in runs[arm]]).mean(0)
         right.plot(smoothed(means), color=color, label=arm)
-    right.set(xlabel="step", ylabel="violation (0 is even)", ylim=(0, None), title="experts: left alone, a few do all the work")
+    right.set(
+        xlabel="step",
+        ylabel="violation (0 is even)",
+        ylim=(0, None),
+        title="experts: left alone, the busiest has several times its share",
+    )
     right.legend(title="cure")
     return figure
 
@@ -58,7 +64,7 @@ def violations(runs: dict):
     axis.axhline(7, color="gray", linewidth=1, linestyle=":")
     axis.text(2, 7.1, "all tokens to two experts", fontsize=9, color="dimgray")
     axis.set(
-        xlabel="step", ylabel="MaxVio of the batch", ylim=(0, 7.8), title="without a cure the load collapses, in every seed"
+        xlabel="step", ylabel="MaxVio of the batch", ylim=(0, 7.8), title="without a cure the load stays uneven, in every seed"
     )
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
@@ -85,10 +91,12 @@ def eight_bits(outliers: list[float], lost: dict[str, list[float]]):
     numbers = torch.arange(127, dtype=torch.uint8).view(torch.float8_e4m3fn).float()
     left.vlines(numbers[numbers <= 4], 0, 1, color=plots.BLUE, linewidth=0.8)
     left.set(yticks=[], xlabel="number", title="E4M3: eight numbers from a power of two to the next")
-    for (name, shares), color, mark in zip(lost.items(), (plots.ORANGE, plots.VERMILION, plots.BLUE), "s^o", strict=True):
+    for (name, shares), color, mark in zip(
+        lost.items(), (plots.ORANGE, plots.VERMILION, plots.GREEN, plots.BLUE), "s^vo", strict=True
+    ):
         right.plot(outliers, shares, mark + "-", color=color, label=name)
     right.set(xscale="log", xlabel="size of the outlier", ylabel="share lost", ylim=(-0.03, 1.05))
-    right.set_title("one scale loses nearly all, tiles a quarter")
+    right.set_title("one scale loses nearly all, tiles one tile of four")
     right.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 

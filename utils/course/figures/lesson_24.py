@@ -7,7 +7,7 @@ import torch
 from utils.alignment.grpo import group_advantages
 from utils.course import plots
 
-ARM_COLORS = {"GRPO": plots.BLUE, "Dr. GRPO": plots.ORANGE, "DAPO": plots.GREEN, "SFT on right answers": plots.VERMILION}
+ARM_COLORS = {"GRPO": plots.BLUE, "Dr. GRPO": plots.ORANGE, "DAPO": plots.GREEN, "SFT on right answers": plots.BLACK}
 
 
 def climb(runs: list[dict], forced: float):
@@ -49,11 +49,13 @@ def estimators(rows: list[dict]):
     figure, axes = plots.figure(columns=2, width=10, height=3.4)
     for name, color in (("k1", plots.VERMILION), ("k2", plots.ORANGE), ("k3", plots.BLUE)):
         exact = [row["kl"] for row in rows]
-        axes[0].plot(exact, [row[name]["bias"] / row["kl"] for row in rows], "o-", color=color, label=name)
+        axes[0].plot(
+            exact, [row[name]["bias"] / row["kl"] for row in rows], "o-", color=color, markersize=9 if name == "k1" else 5
+        )
         axes[1].plot(exact, [row[name]["deviation"] / row["kl"] for row in rows], "o-", color=color, label=name)
     axes[0].axhline(0, color=plots.BLACK, linewidth=0.5)
-    axes[0].set(title="bias, as a multiple of the KL", xlabel="true KL (nats)", xscale="log")
-    axes[1].set(title="deviation of one token, as a multiple of the KL", xlabel="true KL (nats)", xscale="log", yscale="log")
+    axes[0].set(title="bias: k2 alone has one", ylabel="as a multiple of the KL", xlabel="true KL (nats)", xscale="log")
+    axes[1].set(title="deviation: k1 is wide near, k3 far out", xlabel="true KL (nats)", xscale="log", yscale="log")
     axes[1].legend(frameon=False)
     return figure
 
@@ -65,30 +67,31 @@ def live(steps: list[dict]):
     marks = {"right": (plots.BLUE, "o-"), "formatted": (plots.ORANGE, "s--"), "thinks": (plots.GREEN, "^-")}
     for name, (color, style) in marks.items():
         axes[0].plot(numbers, [step[name] for step in steps], style, color=color, markersize=4, label=name)
-    axes[0].set(title="share of the drawn answers", xlabel="step", ylim=(0, 1.05))
+    axes[0].set(title="right answers rise with thinking", ylabel="share of the drawn answers", xlabel="step", ylim=(0, 1.05))
     axes[0].legend(frameon=False)
     axes[1].plot(numbers, [step["tokens"] for step in steps], "o-", color=plots.PURPLE, markersize=4)
-    axes[1].set(title="tokens of an answer", xlabel="step", ylim=(0, None))
+    axes[1].set(title="answers grow", ylabel="tokens", xlabel="step", ylim=(0, None))
     return figure
 
 
 def variants(by_arm: dict[str, list[dict]]):
-    """Held-out accuracy over the steps, greedy and drawn, a line for each seed."""
+    """Held-out accuracy over the steps, greedy and drawn: the mean of the seeds, and a band from the lowest to the highest."""
     figure, axes = plots.figure(columns=2, width=10, height=3.6, sharey=True)
     for axis, name, title in zip(axes, ("greedy", "drawn"), ("the likeliest answer", "an answer drawn at temperature 1")):
         for arm, color in ARM_COLORS.items():
-            for number, run in enumerate(by_arm[arm]):
-                axis.plot(run["at"], run[name], "o-", color=color, alpha=0.7, markersize=3, label=None if number else arm)
+            values = torch.tensor([run[name] for run in by_arm[arm]])  # (seeds, looks)
+            axis.plot(by_arm[arm][0]["at"], values.mean(0), "o-", color=color, markersize=4, label=arm)
+            axis.fill_between(by_arm[arm][0]["at"], values.amin(0), values.amax(0), color=color, alpha=0.15, linewidth=0)
         axis.set(title=title, xlabel="step", ylim=(0, 1.04))
     axes[0].set_ylabel("right, held-out sums")
-    axes[1].legend(frameon=False, loc="lower right")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
 def pass_at(curves: dict[str, dict[int, float]]):
     """pass@k over k: name -> k -> share."""
     figure, axes = plots.figure(width=7, height=3.4)
-    styles = (plots.BLACK, "o-"), (plots.ORANGE, "s-"), (plots.BLUE, "^--")
+    styles = (plots.BLACK, "o-"), (plots.ORANGE, "s-"), (plots.VERMILION, "v-"), (plots.BLUE, "^--")
     for (name, curve), (color, style) in zip(curves.items(), styles):
         axes.plot(list(curve), list(curve.values()), style, color=color, markersize=5, label=name)
     axes.set_xscale("log", base=2)

@@ -593,3 +593,32 @@ def test_what_serve_is_given(files, tmp_path, monkeypatch):
 
 def test_a_text_with_a_quotation_mark_stands_in_three():
     assert 'SYSTEM """Say "yes"."""' in str(Modelfile("./m.gguf", system='Say "yes".'))
+
+
+def test_a_very_small_model_computes_in_one_thread(files, monkeypatch):
+    """Its threads would wait for each other longer than they compute; a large one gets the cores, up to four."""
+    monkeypatch.setattr(engine.os, "cpu_count", lambda: 8)
+    known = engine.facts(files["F16"])
+    assert engine._threads_for(known) == 1
+    assert engine._threads_for(known._replace(parameters=135_000_000)) == 4
+
+
+@pytest.mark.parametrize(
+    ("own", "separators"), [({}, (", ", ": ")), ({"x-guidance": {"whitespace_flexible": False}}, (",", ":"))]
+)
+def test_blanks_in_a_form_are_those_of_json_dumps(files, own, separators):
+    """As most JSON is written; a schema may ask for others."""
+    numbers = {"type": "integer", "minimum": 0, "maximum": 9}
+    schema = {
+        "type": "object",
+        "properties": {"a": numbers, "b": numbers},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+    }
+    asked = {"model": "m", "messages": [{"role": "user", "content": "1+2="}], "format": schema | own}
+    sampling = requests.read_chat(asked).sampling
+    pieces = []
+    with engine.Engine(files["F16"], threads=1) as running:
+        running.write("<|user|>1+2=<|end|><|assistant|>", pieces.append, n_predict=40, json_schema=sampling["json_schema"])
+    text = "".join(pieces)
+    assert text == json.dumps(json.loads(text), separators=separators)

@@ -16,4 +16,5 @@ tastes         lesson 18's programs beside a reward model, the best of n answers
 middles        lesson 19's task, a story's missing middle, and its judge, which does not look at length
 autotrain      what lesson 15's AutoTrain runs need where the Hub cannot be reached
 medical        what lesson 22 asks of answers to questions on health, and LitGPT's adapter in the course's LoRA
+served         lesson 25's measurements: files against PyTorch on the same texts, and speeds
 """

@@ -24,6 +24,7 @@ from utils.io import CommandError, setting
 
 ROUNDED = 256  # tokens, the steps in which llama.cpp makes room for a context
 FASTEST = 4  # threads; more help small models little
+SMALL = 20_000_000  # weights; below that, threads wait for each other longer than they compute
 
 
 class EngineError(CommandError, ValueError):
@@ -95,11 +96,15 @@ class Written(NamedTuple):
     tokens: list[int]
 
 
+def _threads_for(known: Facts) -> int:
+    return 1 if known.parameters < SMALL else min(os.cpu_count() or 1, FASTEST)
+
+
 class Engine:
     """A GGUF file, loaded. Not safe for two threads at once: whoever shares one lets them wait.
 
     context: the most tokens of a prompt and its answer together; at most what the model was made for.
-    threads: of the CPU; None for COURSE_THREADS, or as many as there are cores, up to four.
+    threads: of the CPU; None for COURSE_THREADS, or as many as there are cores, up to four, and one for a very small model.
     """
 
     def __init__(self, path: Path, context: int = 4096, threads: int | None = None):
@@ -108,7 +113,7 @@ class Engine:
         self.facts = facts(path)
         self.context = min(context, self.facts.context_length or context)
         self._key = secrets.token_hex(16)  # of the engine's own port, which nobody else is meant to use
-        threads = threads or int(setting("COURSE_THREADS") or min(os.cpu_count() or 1, FASTEST))
+        threads = threads or int(setting("COURSE_THREADS") or _threads_for(self.facts))
         params = xllamacpp.CommonParams()
         params.model.path = str(path)
         # llama.cpp rounds up to a multiple of 256, and ends the whole process at 1: `write` keeps to the context itself

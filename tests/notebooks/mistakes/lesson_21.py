@@ -58,7 +58,7 @@ MISTAKES = {
         (repeated("x.repeat(1, heads // x.shape[1], 1, 1)"), "repeated in place"),
         (repeated("x.repeat_interleave(heads, 1)"), "and not how often"),
         (repeated("x.repeat_interleave(heads // x.shape[1], 2)"), "it is the heads"),
-        (repeated("x.repeat_interleave(2, 1) if heads != x.shape[1] else x"), "how often follows"),
+        (repeated("x.repeat_interleave(2, 1) if heads != x.shape[1] else x"), "comes 3 times"),
     ],
     "21.3": [
         (sizes(matrices="2"), "A tied head has no matrix"),

@@ -303,6 +303,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a short answer waits 40 ms for the client to confirm its header
     server_version, sys_version = f"transformers-course/{ollama.COURSE_VERSION}", ""
     timeout = PATIENCE
     server: _HTTPServer

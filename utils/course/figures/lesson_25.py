@@ -30,10 +30,9 @@ def costs(reasoner: dict[str, dict], closed: list[bool], smollm2: dict[str, dict
     figure, axes = plots.figure(columns=3, width=12, height=3.4)
     kinds = list(reasoner)
     _shares(axes[0], kinds, [reasoner[kind]["right"] for kind in kinds], plots.BLUE)
-    quick = statistics.mean(closed)
-    axes[0].axhline(quick, color=plots.BLACK, linestyle=":")
-    axes[0].text(len(kinds) - 0.55, quick + 0.03, "F16, without thinking", fontsize=8, ha="right", color="white")
-    axes[0].set(title="your reasoner: sums right", ylabel="share of held-out sums")
+    axes[0].axhline(statistics.mean(closed), color=plots.BLACK, linestyle=":", label="F16, kept from thinking")
+    axes[0].legend(loc="upper left", fontsize=8, bbox_to_anchor=(0, 1.02))
+    axes[0].set(title="four bits lose sums of your reasoner", ylabel="share right", ylim=(0, 1.25))
     files = [kind for kind in smollm2 if "divergence" in smollm2[kind]]
     found = [metrics.mean_interval(smollm2[kind]["divergence"]) for kind in files]
     axes[1].errorbar(
@@ -45,13 +44,11 @@ def costs(reasoner: dict[str, dict], closed: list[bool], smollm2: dict[str, dict
         capsize=3,
     )
     axes[1].set_xticks(range(len(files)), files)
-    axes[1].set(
-        title="SmolLM2: off PyTorch's next token", ylabel="KL (nats, log axis)", yscale="log", xlim=(-0.5, len(files) - 0.5)
-    )
+    axes[1].set(title="SmolLM2: how far off PyTorch", ylabel="KL (nats, log axis)", yscale="log", xlim=(-0.5, len(files) - 0.5))
     names = list(smollm2)
     axes[2].bar(range(len(names)), [statistics.median(smollm2[name]["writing"]) for name in names], color=plots.GREEN)
     axes[2].set_xticks(range(len(names)), names, fontsize=9)
-    axes[2].set(title="SmolLM2: tokens a second, one thread")
+    axes[2].set(title="SmolLM2: fewer bits are faster", ylabel="tokens a second, one thread")
     return figure
 
 
@@ -65,7 +62,7 @@ def by_kind(measured: dict[str, dict]):
     for place, (part, label) in enumerate({"same": "as PyTorch writes it", "right": "right"}.items()):
         rows = [measured[kind][part] for kind in kinds]
         _shares(axes[2], kinds, rows, (plots.ORANGE, plots.BLUE)[place], 0.4 * place - 0.2, 0.38, label)
-    axes[2].set(title="share of the answers", ylim=(0, 1.35))
+    axes[2].set(title="four bits change answers", ylabel="share", ylim=(0, 1.35))
     axes[2].legend(fontsize=8, loc="upper right", ncols=2)
     return figure
 
@@ -79,7 +76,7 @@ def durations(requests: dict[str, dict[str, float]]):
         axes.barh(names, widths, left=left, color=color, label=part)
         left = [start + width for start, width in zip(left, widths)]
     axes.invert_yaxis()
-    axes.set(title="where a request's time goes", xlabel="seconds", xlim=(0, 1.22 * max(left)))
+    axes.set(title="a long prompt is read longer than the answer is written", xlabel="seconds", xlim=(0, 1.22 * max(left)))
     axes.legend(loc="center right")
     return figure
 
@@ -93,9 +90,9 @@ def thinking(by_level: dict[str, dict[str, dict]]):
         _shares(axes[0], names, [rows[habit]["right"] for rows in by_level.values()], color, shift, 0.38, habit)
         tokens = [statistics.mean(rows[habit]["tokens"]) for rows in by_level.values()]
         axes[1].bar([x + shift for x in range(len(names))], tokens, 0.38, color=color)
-    axes[0].set(title="right", ylim=(0, 1.3))
+    axes[0].set(title="thinking helps up to three numbers of two digits", ylabel="share right", ylim=(0, 1.3))
     axes[0].legend(title="thinking", loc="upper right", ncols=2, fontsize=9)
-    axes[1].set(title="tokens of an answer")
+    axes[1].set(title="and costs tokens", ylabel="tokens of an answer, mean")
     axes[1].set_xticks(range(len(names)), names)
     for axis in axes:
         axis.tick_params(axis="x", labelsize=8)
@@ -126,7 +123,8 @@ def memory(distills: dict[str, Sizes], bits: float, tokens: int):
         axes.axhline(memory_size, color=plots.BLACK, linewidth=0.8, linestyle="--")
         axes.text(len(names) - 0.6, memory_size + 0.5, f"{memory_size} GB", fontsize=8, ha="left")
     for place, (weight, cache) in enumerate(zip(weights, caches)):
-        axes.text(place, weight + cache + 0.6, f"{weight + cache:.1f}", fontsize=9, ha="center")
+        number = axes.text(place, weight + cache + 0.6, f"{weight + cache:.1f}", fontsize=9, ha="center")
+        number.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
     axes.set(title="what a DeepSeek-R1 distill takes", ylabel="GB", xlim=(-0.5, len(names) - 0.1), ylim=(0, None))
     axes.legend(loc="upper left")
     return figure

@@ -51,7 +51,7 @@ MISTAKES = {
         (q4_0("numpy.stack([low, high], 2).reshape(len(low), 32)"), "not the high half of byte 0"),
         (q4_0(result="scale * q"), "The 8 is missing"),
         (q4_0(result="q - 8"), "The scale is missing"),
-        (q4_0("numpy.concatenate([low, high], 0)"), "The shape should be"),
+        (q4_0(result="(scale * (q - 8)).T"), "The shape should be"),
     ],
     "25.2": [
         (
@@ -90,7 +90,8 @@ MISTAKES = {
     ],
     "25.4": [
         (read_stream("b''.join(pieces).decode().splitlines()", "last['eval_count'] / last['eval_duration']"), "nanoseconds"),
-        (read_stream("pieces"), "Give"),
+        (read_stream("pieces"), "Pieces end anywhere"),
+        (read_stream("''.join(piece.decode() for piece in pieces).splitlines()"), "Pieces end anywhere"),
         (read_stream(speed="last['eval_count'] / (last['eval_duration'] / 1e6)"), "are 20 a second"),
     ],
 }

@@ -133,6 +133,18 @@ FAULTS = [
         'if kind == "dynamic":',
         EXPORT + "other_models_are_refused",
     ),
+    Fault(
+        "export/engine.py",
+        "known.parameters < SMALL",
+        "known.parameters > SMALL",
+        EXPORT + "a_very_small_model_computes_in_one_thread",
+    ),
+    Fault(
+        "export/requests.py",
+        '"key_separator": ": "',
+        '"key_separator": ":"',
+        EXPORT + "blanks_in_a_form_are_those_of_json_dumps",
+    ),
     Fault("export/engine.py", "room if wanted < 0 else min(wanted, room)", "wanted", EXPORT + "the_context_is_kept_to"),
     Fault(
         "export/engine.py",

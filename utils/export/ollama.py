@@ -36,10 +36,11 @@ PARAMETERS = {  # of a Modelfile and of a request's options -> their type
     "repeat_penalty": float,
     "stop": list,
 }
+CLOSED = "{{ if and .IsThinkSet (not .Think) }}<think></think>{{ end }}"  # where a request says think: false
 THINKING = "{{ if .Thinking }}<think>{{ .Thinking }}</think>{{ end }}"
 TEMPLATES = {  # the token with which a turn begins -> the template in Ollama's language
     "<|im_start|>": "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n",
-    "<|assistant|>": "{{ range .Messages }}<|{{ .Role }}|>" + THINKING + "{{ .Content }}<|end|>{{ end }}<|assistant|>",
+    "<|assistant|>": "{{ range .Messages }}<|{{ .Role }}|>" + THINKING + "{{ .Content }}<|end|>{{ end }}<|assistant|>" + CLOSED,
 }
 ENDS = {"<|im_start|>": "<|im_end|>", "<|assistant|>": "<|end|>"}
 

@@ -77,6 +77,15 @@ MISTAKES = {
             "in the middle of an answer",
         ),
         (apart("return text"), "Give two texts"),
+        (apart(PLAIN + "a, _, b = start[7:].partition('</think>')\nreturn a.strip(), b.strip()"), "those at the end stay"),
+        (apart(PLAIN + "a, _, b = start[7:].partition('</think>')\nreturn a, b.lstrip()"), "Blanks before both parts"),
+        (
+            apart(
+                PLAIN.replace("'', text", "'', start")
+                + "a, _, b = start[7:].partition('</think>')\nreturn a.lstrip(), b.lstrip()"
+            ),
+            "stays as it is",
+        ),
     ],
     "25.3": [
         (longest_context(both="1"), "Keys AND values"),
@@ -93,5 +102,7 @@ MISTAKES = {
         (read_stream("pieces"), "Pieces end anywhere"),
         (read_stream("''.join(piece.decode() for piece in pieces).splitlines()"), "Pieces end anywhere"),
         (read_stream(speed="last['eval_count'] / (last['eval_duration'] / 1e6)"), "are 20 a second"),
+        (read_stream(speed="20.0"), "Right for one stream"),
+        (read_stream("b''.join(pieces).split(b'\\n')"), "skip what is empty"),
     ],
 }

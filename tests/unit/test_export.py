@@ -405,7 +405,7 @@ def test_the_modelfile_of_a_file(files):
     assert written.source == "./mini-F16.gguf"
     assert written.parameters == {"num_ctx": 256, "stop": ["<|end|>"]}
     assert "<think>{{ .Thinking }}</think>" in written.template
-    assert written.template.endswith("<|assistant|>")
+    assert written.template.endswith("<|assistant|>" + ollama.CLOSED)  # where a request says think: false
 
 
 # --- is Ollama there? ---------------------------------------------------------------------------------------------

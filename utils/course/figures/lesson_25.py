@@ -123,8 +123,8 @@ def memory(distills: dict[str, Sizes], bits: float, tokens: int):
         axes.axhline(memory_size, color=plots.BLACK, linewidth=0.8, linestyle="--")
         axes.text(len(names) - 0.6, memory_size + 0.5, f"{memory_size} GB", fontsize=8, ha="left")
     for place, (weight, cache) in enumerate(zip(weights, caches)):
-        number = axes.text(place, weight + cache + 0.6, f"{weight + cache:.1f}", fontsize=9, ha="center")
-        number.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1})
+        number = axes.text(place, weight + cache + 0.9, f"{weight + cache:.1f}", fontsize=9, ha="center")
+        number.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.2})
     axes.set(title="what a DeepSeek-R1 distill takes", ylabel="GB", xlim=(-0.5, len(names) - 0.1), ylim=(0, None))
     axes.legend(loc="upper left")
     return figure
